@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { benchComms } from './comms.js';
+import { benchLaunch } from './launch.js';
+
+const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
+
+const program = new Command('bench').description('Measures Sallyport against its peers, in alternation, in one run');
+
+program
+  .command('launch')
+  .description('launch() to the first typed message, and memory, against child_process.fork')
+  .option('--rounds <n>', 'rounds', Number, 30)
+  .action(({ rounds }: { rounds: number }) => benchLaunch(rounds));
+
+program
+  .command('comms')
+  .description('round trip of 8 bytes over comms, both processes on one CPU, against child_process.fork')
+  .option('--rounds <n>', 'rounds', Number, 15)
+  .option('--trips <n>', 'round trips in a round', Number, 2000)
+  .action(async ({ rounds, trips }: { rounds: number; trips: number }) => {
+    if (process.env[ON_ONE_CPU] === undefined) process.exitCode = againOnOneCpu();
+    else await benchComms(rounds, trips);
+  });
+
+await program.parseAsync();
+
+/** Children inherit the affinity. */
+function againOnOneCpu(): number {
+  const self = [process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const env = { ...process.env, [ON_ONE_CPU]: '1' };
+  const { status, error } = spawnSync('taskset', ['-c', '0', ...self], { stdio: 'inherit', env });
+  if (error) throw new Error(`taskset (package util-linux) is needed to bind both processes to one CPU: ${error.message}`);
+  return status ?? 1;
+}

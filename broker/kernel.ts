@@ -1,0 +1,23 @@
+import * as native from '../native/broker.js';
+
+/** SECCOMP_FILTER_FLAG_* of linux/seccomp.h. */
+const TSYNC = 1;
+const NEW_LISTENER = 8;
+const TSYNC_ESRCH = 16;
+const WAIT_KILLABLE_RECV = 32;
+
+let known: native.KernelFeatures | undefined;
+
+/** What this kernel can do, found once by trying. */
+export function kernelFeatures(): native.KernelFeatures {
+  known ??= native.probe();
+  return known;
+}
+
+/**
+ * How the late filter is installed: in all threads or none, with a listener. With WAIT_KILLABLE_RECV (5.19) a signal that
+ * is handled during an answered syscall does not restart it, which otherwise lasts for as long as signals keep coming.
+ */
+export function filterFlags(): number {
+  return TSYNC | NEW_LISTENER | TSYNC_ESRCH | (kernelFeatures().waitKillableRecv ? WAIT_KILLABLE_RECV : 0);
+}

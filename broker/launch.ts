@@ -1,0 +1,19 @@
+import { LaunchError } from './errors.js';
+import type { Executor } from './executor.js';
+import { type LaunchOptions, prepare } from './preparation.js';
+import { Sandboxee } from './sandboxee.js';
+import { Session } from './session.js';
+
+/**
+ * Starts a program in its confinement, and resolves once it is through the gate: filtered, verified, and told to go.
+ *
+ * @throws OptionError, PlanError, PolicyError for what cannot be honoured, before anything is started
+ * @throws LaunchError for any end before *go*; its `result` says which
+ */
+export async function launch(executor: Executor, options: LaunchOptions): Promise<Sandboxee> {
+  const session = new Session(await prepare(executor, options));
+  if (await session.passGate()) return new Sandboxee(session);
+  const result = await session.result;
+  session.comms.close();
+  throw new LaunchError(result);
+}

@@ -1,0 +1,78 @@
+import { constants } from 'node:os';
+import * as native from '../../native/broker.js';
+import { describeSyscall } from '../policy/describe.js';
+import type { CompiledPolicy } from '../policy/policy.js';
+import { architectureName } from '../policy/syscalls/index.js';
+import type { Denial, RefusedSyscall, Violation } from '../result.js';
+
+/** A compiled policy, for the architecture that it was compiled for (AUDIT_ARCH_*). */
+export type MonitoredPolicy = CompiledPolicy & { readonly arch: number };
+
+export interface MonitorHandlers {
+  readonly onDenial: (denial: Denial) => void;
+  /** Denials that came faster than they were taken, and are only counted. */
+  readonly onDropped: (count: number) => void;
+  /** The tree is already killed. */
+  readonly onViolation: (violation: Violation) => void;
+  /** The monitor cannot go on, and has killed the tree. */
+  readonly onFailure: (message: string) => void;
+}
+
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/**
+ * The JavaScript half of the thread that answers one sandboxee's syscalls. The thread decides and kills by itself, from
+ * the compiled policy's tables; this half only puts into words what it reports, in batches of bounded size.
+ */
+export class Monitor implements Disposable {
+  readonly #native: native.Monitor;
+  readonly #arch: number;
+  readonly #handlers: MonitorHandlers;
+
+  /** @param listener owned from now on, also when this throws */
+  constructor(listener: number, killPidfd: number, policy: MonitoredPolicy, handlers: MonitorHandlers) {
+    this.#handlers = handlers;
+    this.#arch = policy.arch;
+    this.#native = new native.Monitor(
+      {
+        listener,
+        killPidfd,
+        arch: policy.arch,
+        answers: policy.answers,
+        pathArguments: policy.pathArguments,
+        unknownAbove: policy.unknownAbove,
+        pathDenialIsViolation: policy.pathDenialIsViolation,
+        harmlessPaths: [...policy.harmlessPaths],
+      },
+      () => this.report(),
+    );
+  }
+
+  /** Passes on what has gathered. Called by the thread's wake-ups, and once more at the end, so that nothing is lost. */
+  report(): void {
+    const { denials, dropped, violation, failure } = this.#native.take();
+    for (const { errno, ...record } of denials) {
+      this.#handlers.onDenial({ ...describe(record), errno: ERRNO_NAMES.get(errno) ?? String(errno) });
+    }
+    if (dropped > 0) this.#handlers.onDropped(dropped);
+    if (violation) {
+      const kind = violation.arch >>> 0 === this.#arch >>> 0 ? 'syscall' : 'architecture';
+      this.#handlers.onViolation({ kind, syscall: describe(violation) });
+    }
+    if (failure !== null) this.#handlers.onFailure(failure);
+  }
+
+  /** Ends the tree first: a sandboxee without its monitor must not go on. */
+  [Symbol.dispose](): void {
+    this.#native.stop();
+  }
+}
+
+function describe(record: native.SyscallRecord): RefusedSyscall {
+  return {
+    ...describeSyscall(record),
+    thread: record.tid,
+    instructionPointer: record.instructionPointer,
+    architecture: architectureName(record.arch),
+  };
+}

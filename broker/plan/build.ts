@@ -1,0 +1,183 @@
+import { PlanError } from './errors.js';
+import {
+  MOUNT_ATTRIBUTES,
+  NAMESPACE_FLAGS,
+  RLIM_INFINITY,
+  RLIMITS,
+  type RlimitName,
+  SPECULATION_CONTROLS,
+} from './kernel-constants.js';
+import { landlockStep } from './landlock.js';
+import { comparePaths, type Mount, type TmpfsMount } from './mounts.js';
+import { FIRST_DECLARED_FD, PLAN_LIMITS } from './ops.js';
+import type { Step } from './steps.js';
+
+/** The ids in the user namespace of an ordinary user's sandboxee. */
+export const INNER_ID = 1000;
+/** Mounted over in the launcher's mount namespace while the new root is made. */
+const STAGING_FOLDER = '/tmp';
+const STAGING_SIZE = 64n * 1024n;
+/** The root holds folders, empty files to mount on and symlinks; a symlink of more than 127 bytes takes a page. */
+const ROOT_SIZE = 1024n * 1024n;
+const MASK_SIZE = 4096n;
+/** The comms socket is the last fd that every sandboxee has. */
+const STANDARD_FDS = [0, 1, 2, 3];
+const HOST_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/;
+
+export type PlanIdentity =
+  /** The broker is root: no user namespace, and ids of the sandboxee's own. */
+  | { readonly kind: 'root'; readonly uid: number; readonly gid: number }
+  /** The broker is an ordinary user, with these ids: a user namespace, in which they are `INNER_ID`. */
+  | { readonly kind: 'user'; readonly uid: number; readonly gid: number };
+
+export interface PlanInput {
+  readonly identity: PlanIdentity;
+  readonly program: {
+    readonly path: string;
+    /** From argv[0] on. */
+    readonly argv: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly cwd: string;
+  };
+  readonly mounts: readonly Mount[];
+  readonly tmpfs: readonly TmpfsMount[];
+  readonly hostname: string;
+  /** `Infinity` lifts a limit. */
+  readonly rlimits: readonly { readonly resource: RlimitName; readonly soft: number; readonly hard: number }[];
+  /** -1000 to 1000. */
+  readonly oomScoreAdj: number;
+  /** sock_filter[] */
+  readonly stage0: Uint8Array;
+  readonly supervisor: Uint8Array;
+  /** 0: the kernel has none. */
+  readonly landlockAbi: number;
+  /** Whether store bypass and indirect branches stop being speculated on. */
+  readonly speculationControls: boolean;
+  /** How many fds the broker declared; inside they follow the comms socket. */
+  readonly declaredFds: number;
+}
+
+/** DESIGN's sequence, as steps. The order matters: each privilege goes as soon as no later step needs it. */
+export function buildPlan(input: PlanInput): Step[] {
+  const { identity, program } = input;
+  if (!HOST_NAME.test(input.hostname)) throw new PlanError(`${JSON.stringify(input.hostname)} is no name for a host`);
+  return [
+    keepFds(input.declaredFds),
+    { op: 'oomScoreAdj', value: input.oomScoreAdj },
+    ...namespaces(identity),
+    { op: 'pidNamespace' },
+    { op: 'privatePropagation' },
+    ...root(input.mounts, input.tmpfs),
+    { op: 'hostname', name: input.hostname },
+    { op: 'workingDirectory', path: program.cwd },
+    ...input.rlimits.map(
+      ({ resource, soft, hard }): Step => ({
+        op: 'rlimit',
+        resource: RLIMITS[resource],
+        soft: rlimit(soft),
+        hard: rlimit(hard),
+      }),
+    ),
+    { op: 'session' },
+    { op: 'capabilityBounds' },
+    ...(identity.kind === 'root' ? [{ op: 'identity', uid: identity.uid, gid: identity.gid } satisfies Step] : []),
+    { op: 'noCapabilities' },
+    { op: 'parentDeathSignal' },
+    { op: 'noNewPrivs' },
+    ...landlock(input),
+    ...(input.speculationControls
+      ? [{ op: 'speculation', controls: Object.values(SPECULATION_CONTROLS) } satisfies Step]
+      : []),
+    { op: 'notDumpable' },
+    { op: 'stage0', filter: input.stage0 },
+    {
+      op: 'run',
+      path: program.path,
+      arguments: program.argv,
+      environment: Object.entries(program.env).map(([name, value]) => `${name}=${value}`),
+      supervisor: input.supervisor,
+    },
+  ];
+}
+
+function keepFds(declared: number): Step {
+  const most = PLAN_LIMITS.keptFds - STANDARD_FDS.length;
+  if (declared > most)
+    throw new PlanError(`${declared} fds are declared, where ${most} are the most; send the others over comms`);
+  const extra = Array.from({ length: declared }, (_, index) => index);
+  return {
+    op: 'keepFds',
+    from: [...STANDARD_FDS, ...extra.map((index) => FIRST_DECLARED_FD + index)],
+    to: [...STANDARD_FDS, ...extra.map((index) => STANDARD_FDS.length + index)],
+  };
+}
+
+function namespaces(identity: PlanIdentity): Step[] {
+  const { user, mount, net, ipc, uts, cgroup } = NAMESPACE_FLAGS;
+  const flags = mount | net | ipc | uts | cgroup;
+  if (identity.kind === 'root') return [{ op: 'unshare', flags }];
+  return [
+    { op: 'unshare', flags: flags | user },
+    { op: 'idMap', outerUid: identity.uid, outerGid: identity.gid, innerUid: INNER_ID, innerGid: INNER_ID },
+  ];
+}
+
+/** Folders before what is in them, and masks when everything is in place. */
+function root(mounts: readonly Mount[], tmpfs: readonly TmpfsMount[]): Step[] {
+  const masks = mounts.filter(({ kind }) => kind === 'mask').sort((a, b) => comparePaths(a.target, b.target));
+  const placed = [
+    ...mounts.filter(({ kind }) => kind !== 'mask').map((mount) => ({ target: mount.target, step: mountStep(mount) })),
+    ...tmpfs.map((mount) => ({ target: mount.target, step: tmpfsStep(mount) })),
+  ].sort((a, b) => comparePaths(a.target, b.target));
+  const names = placed.reduce((sum, { target }) => sum + target.split('/').length, 0);
+  return [
+    {
+      op: 'stagingRoot',
+      on: STAGING_FOLDER,
+      stagingSize: STAGING_SIZE,
+      rootSize: ROOT_SIZE,
+      rootInodes: BigInt(names + 16),
+    },
+    ...placed.map(({ step }) => step),
+    ...masks.map(({ target }): Step => ({ op: 'mask', target, size: MASK_SIZE })),
+    // Optional: a partly covered /proc on the host (Docker) makes the kernel refuse, and Node starts without it.
+    { op: 'proc', target: '/proc', processesOnly: true, optional: true },
+    { op: 'pivot' },
+  ];
+}
+
+function mountStep({ kind, source, target }: Mount): Step {
+  const { readOnly, noSuid, noDev, noExec } = MOUNT_ATTRIBUTES;
+  if (kind === 'symlink') return { op: 'symlink', text: source, link: target };
+  return {
+    op: 'bind',
+    source,
+    target,
+    attributes: kind === 'device' ? readOnly | noSuid | noExec : readOnly | noSuid | noDev,
+  };
+}
+
+function tmpfsStep({ target, size, inodes }: TmpfsMount): Step {
+  const { noSuid, noDev, noExec } = MOUNT_ATTRIBUTES;
+  return {
+    op: 'tmpfs',
+    target,
+    size: BigInt(size),
+    inodes: BigInt(inodes),
+    mode: 0o1777,
+    attributes: noSuid | noDev | noExec,
+  };
+}
+
+function landlock({ landlockAbi: abi, mounts, tmpfs }: PlanInput): Step[] {
+  if (abi < 1) return [];
+  const devNull = mounts.some(({ kind, target }) => kind === 'device' && target === '/dev/null');
+  return [landlockStep({ abi, writable: tmpfs.map(({ target }) => target), devNull })];
+}
+
+function rlimit(value: number): bigint {
+  if (value === Infinity) return RLIM_INFINITY;
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new PlanError(`${value} is no limit; a whole number or Infinity is`);
+  return BigInt(value);
+}

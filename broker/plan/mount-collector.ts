@@ -1,0 +1,126 @@
+import { lstat, readlink, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { PlanError } from './errors.js';
+import { comparePaths, isBeneath, type Mount } from './mounts.js';
+
+/** As many as the kernel follows. */
+const MOST_SYMLINKS = 40;
+
+export interface Resolved {
+  /** Free of symlinks. */
+  readonly path: string;
+  readonly isDirectory: boolean;
+  /** Every symlink that was followed, at its own real place. */
+  readonly links: readonly Link[];
+}
+
+interface Link {
+  readonly at: string;
+  readonly text: string;
+}
+
+/**
+ * Gathers what a sandboxee sees. Each file and folder is shown at its real place, and the symlinks on the way to it are
+ * made anew, so that the path by which it was asked for works inside too.
+ */
+export class MountCollector {
+  readonly #mounts = new Map<string, Mount>();
+
+  /** Shows a file or a tree. Throws the error of `lstat` where there is none. */
+  async add(path: string): Promise<Resolved> {
+    const resolved = await resolvePath(path);
+    this.addResolved(resolved);
+    return resolved;
+  }
+
+  addResolved({ path, isDirectory, links }: Resolved): void {
+    for (const { at, text } of links) this.put({ kind: 'symlink', source: text, target: at });
+    this.put({ kind: isDirectory ? 'directory' : 'file', source: path, target: path });
+  }
+
+  /** Does as `add`, where there is something. */
+  async addIfPresent(path: string): Promise<Resolved | undefined> {
+    const resolved = await resolveIfPresent(path);
+    if (resolved !== undefined) this.addResolved(resolved);
+    return resolved;
+  }
+
+  put(mount: Mount): void {
+    // A mask has a key of its own: it lies over a tree that may itself be shown by the same path.
+    this.#mounts.set(mount.kind === 'mask' ? `mask:${mount.target}` : mount.target, mount);
+  }
+
+  /** Without those that an outer tree shows already, and masks of what nothing shows. Folders before what is in them. */
+  mounts(): Mount[] {
+    const sorted = [...this.#mounts.values()].sort((a, b) => comparePaths(a.target, b.target));
+    const trees = outermost(sorted.filter(({ kind }) => kind === 'directory'));
+    const masks = outermost(sorted.filter(({ kind }) => kind === 'mask'));
+    return sorted.filter((mount) => {
+      if (mount.kind === 'directory') return trees.includes(mount);
+      const isInTree = trees.some((tree) => isBeneath(mount.target, tree.target));
+      if (mount.kind === 'mask') return isInTree && masks.includes(mount);
+      // In a tree a device file could be seen but not used.
+      return mount.kind === 'device' || !isInTree;
+    });
+  }
+}
+
+function outermost(sorted: readonly Mount[]): Mount[] {
+  const kept: Mount[] = [];
+  for (const mount of sorted) {
+    const last = kept.at(-1);
+    if (last === undefined || !isBeneath(mount.target, last.target)) kept.push(mount);
+  }
+  return kept;
+}
+
+export async function resolveIfPresent(path: string): Promise<Resolved | undefined> {
+  try {
+    return await resolvePath(path);
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+/** realpath that remembers the symlinks. */
+export async function resolvePath(path: string): Promise<Resolved> {
+  // Nearly every path is real already, and each launch resolves dozens.
+  const [real, facts] = await Promise.all([realpath(path), lstat(path)]);
+  if (real === path) return { path, isDirectory: facts.isDirectory(), links: [] };
+  return followLinks(path);
+}
+
+async function followLinks(path: string): Promise<Resolved> {
+  const links: Link[] = [];
+  const pending = path.split('/');
+  let current = '/';
+  let isDirectory = true;
+  for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
+    if (name === '' || name === '.') continue;
+    if (name === '..') {
+      current = dirname(current);
+      isDirectory = true;
+      continue;
+    }
+    const next = join(current, name);
+    const facts = await lstat(next);
+    if (!facts.isSymbolicLink()) {
+      current = next;
+      isDirectory = facts.isDirectory();
+      continue;
+    }
+    const text = await readlink(next);
+    links.push({ at: next, text });
+    if (links.length > MOST_SYMLINKS)
+      throw new PlanError(`${path} leads through more than ${MOST_SYMLINKS} symlinks; is it a loop?`);
+    pending.unshift(...text.split('/'));
+    if (text.startsWith('/')) current = '/';
+    isDirectory = true;
+  }
+  return { path: current, isDirectory, links };
+}

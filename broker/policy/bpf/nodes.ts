@@ -1,0 +1,105 @@
+/**
+ * What a policy says of one syscall, as immutable values: an expression is an action, or a choice between two
+ * expressions by a condition on the arguments. `dsl.ts` has the words that make them, `compiler.ts` turns them into BPF.
+ *
+ *     expression ::= action | if condition then expression else expression
+ *     condition  ::= argument (masked by bits) is one of values | all of | any of | not
+ *     action     ::= allow | errno | notify | kill the process | pass on to the next rule
+ */
+
+export interface Allow {
+  readonly kind: 'allow';
+}
+
+/** The kernel answers with this errno; nobody is told. */
+export interface Errno {
+  readonly kind: 'errno';
+  readonly errno: number;
+}
+
+/** The monitor answers. */
+export interface Notify {
+  readonly kind: 'notify';
+  readonly answer: Answer;
+}
+
+export type Answer =
+  /** The sandboxee is killed and the syscall reported. */
+  | { readonly kind: 'violation' }
+  /** The syscall gets this errno and is reported as a denial; `path` is the index of an argument that points to a path. */
+  | { readonly kind: 'denial'; readonly errno: number; readonly path: number | undefined };
+
+export interface KillProcess {
+  readonly kind: 'kill-process';
+}
+
+/** This rule does not decide: the next rule for the same syscall does. */
+export interface Pass {
+  readonly kind: 'pass';
+}
+
+export type Action = Allow | Errno | Notify | KillProcess;
+
+export interface Choice<Leaf> {
+  readonly kind: 'choice';
+  readonly condition: Condition;
+  readonly then: Expression<Leaf>;
+  readonly otherwise: Expression<Leaf>;
+}
+
+/** A total answer for one syscall. */
+export type Expression<Leaf = Action> = Leaf | Choice<Leaf>;
+
+/** An answer that may leave some arguments to the next rule. */
+export type Rule = Expression<Action | Pass>;
+
+/** `(argument & mask)` is one of `values`. The values are unsigned and have no bit outside the mask. */
+export interface Test {
+  readonly kind: 'test';
+  /** 0 to 5. */
+  readonly argument: number;
+  /** 32: the low word alone, as the kernel reads an `int`; the high word may hold anything. 64: both words. */
+  readonly width: 32 | 64;
+  readonly mask: bigint;
+  readonly values: readonly bigint[];
+}
+
+export type Condition =
+  | Test
+  | { readonly kind: 'all'; readonly conditions: readonly Condition[] }
+  | { readonly kind: 'any'; readonly conditions: readonly Condition[] }
+  | { readonly kind: 'not'; readonly condition: Condition };
+
+/** Puts `next` wherever `rule` passes. */
+export function sequence<Leaf>(rule: Rule, next: Expression<Leaf>): Expression<Action | Leaf> {
+  if (rule.kind === 'pass') return next;
+  if (rule.kind !== 'choice') return rule;
+  const then = sequence(rule.then, next);
+  const otherwise = sequence(rule.otherwise, next);
+  return { kind: 'choice', condition: rule.condition, then, otherwise };
+}
+
+/** Every action that the expression can come to, in reading order; the same one may come twice. */
+export function* leaves<Leaf extends { readonly kind: string }>(expression: Expression<Leaf>): Generator<Leaf> {
+  if (!isChoice(expression)) {
+    yield expression;
+    return;
+  }
+  yield* leaves(expression.then);
+  yield* leaves(expression.otherwise);
+}
+
+export function isChoice<Leaf extends { readonly kind: string }>(
+  expression: Expression<Leaf>,
+): expression is Choice<Leaf> {
+  return expression.kind === 'choice';
+}
+
+/** Whether the expression leaves any arguments to a next rule. */
+export function passesOn(rule: Rule): boolean {
+  return [...leaves(rule)].some((leaf) => leaf.kind === 'pass');
+}
+
+export function canAllow(rule: Rule): boolean {
+  return [...leaves(rule)].some((leaf) => leaf.kind === 'allow');
+}

@@ -1,0 +1,188 @@
+import { closeSync } from 'node:fs';
+import * as native from '../../native/broker.js';
+import { EndpointTransport } from '../../protocols/endpoint-transport.js';
+import { FrameParser } from '../../protocols/frames.js';
+import { Tag } from '../../protocols/tags.js';
+import { BatchStatus, type Transport } from '../../protocols/transport.js';
+import { escapeText } from '../text.js';
+
+/** A step of the launcher's plan that failed: its index in the plan, its op, the kernel's errno and what it was about. */
+export interface StepFailure {
+  readonly index: number;
+  readonly op: number;
+  readonly errno: number;
+  readonly detail: string;
+}
+
+/** All that the kernel and the launcher have to say about the end. */
+export interface ProcessEnd {
+  /** How the sandboxee ended; undefined where it was never started or died together with its launcher. */
+  readonly status: native.ExitStatus | undefined;
+  readonly failure: StepFailure | undefined;
+  readonly usage: native.Usage;
+}
+
+/** The launcher's fds, in the order of their numbers in it. The broker's copies are closed once it is spawned. */
+export interface LauncherFds {
+  readonly stdin: number;
+  readonly stdout: number;
+  readonly stderr: number;
+  readonly comms: number;
+  readonly life: number;
+  readonly plan: number;
+}
+
+const SIGKILL = 9;
+const NO_USAGE: native.Usage = {
+  userMs: 0,
+  systemMs: 0,
+  maxRssBytes: 0,
+  minorFaults: 0,
+  majorFaults: 0,
+  voluntarySwitches: 0,
+  involuntarySwitches: 0,
+};
+
+/**
+ * The launcher and, once it has started it, the sandboxee: identified, killed and reaped by pidfds. The life socket is the
+ * launcher's only channel; when the broker dies the kernel closes its end, and pid 1 ends the tree.
+ *
+ * Three processes come and go: the outer launcher, which exits as soon as pid 1 of the new pid namespace is there; pid 1,
+ * which CLONE_PARENT makes a child of the broker; and the sandboxee, a child of pid 1.
+ */
+export class LaunchedProcess {
+  /** Resolves with the sandboxee's pidfd, or undefined where it ended before it was started. Never rejects. */
+  readonly started: Promise<number | undefined>;
+  /** Resolves when pid 1 is reaped: the kernel has then ended every process of the tree. Never rejects. */
+  readonly ended: Promise<ProcessEnd>;
+
+  readonly #life: Transport;
+  readonly #parser: FrameParser;
+  readonly #watched = new Set<number>();
+  readonly #fds: number[] = [];
+  #resolveStarted: (pidfd: number | undefined) => void = () => {};
+  #resolveEnded: (end: ProcessEnd) => void = () => {};
+  #init: number | undefined;
+  #sandboxee: number | undefined;
+  #status: native.ExitStatus | undefined;
+  #failure: StepFailure | undefined;
+  #usage = NO_USAGE;
+  #killed = false;
+  #lifeEnded = false;
+
+  /** @param life the broker's end of the life socket; owned */
+  constructor(launcherPath: string, fds: LauncherFds, life: number) {
+    this.started = new Promise((resolve) => {
+      this.#resolveStarted = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#life = new EndpointTransport(life, { slab: 16 * 1024, budget: 64 * 1024, keepFd: false });
+    this.#parser = new FrameParser(this.#life.slab, 4096, (tag, _rule, bytes, start, end) => this.#onFrame(tag, bytes.subarray(start, end)));
+    this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
+    const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan];
+    try {
+      this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order).pidfd);
+    } catch (error) {
+      this.#life.close();
+      throw error;
+    }
+    this.#life.start();
+    this.#life.unref();
+  }
+
+  /** pid 1 of the sandboxee's namespace; killing it kills all. Owned here, valid until `ended`. */
+  get init(): number | undefined {
+    return this.#init;
+  }
+
+  /** Idempotent. Before pid 1 is known it is killed as soon as it is. */
+  kill(): void {
+    this.#killed = true;
+    if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
+  }
+
+  #onBatch(filled: number, received: number[], status: number): number {
+    this.#fds.push(...received);
+    let consumed = filled;
+    let failed = false;
+    try {
+      consumed = this.#parser.push(filled);
+    } catch {
+      failed = true;
+    }
+    if (failed || status !== BatchStatus.Open) this.#endLife();
+    return consumed;
+  }
+
+  /** The launcher is gone, or makes no sense; without its life socket it ends, and the tree with it. */
+  #endLife(): void {
+    this.#lifeEnded = true;
+    this.#life.close();
+    this.kill();
+    this.#resolveStarted(undefined);
+    this.#settle();
+  }
+
+  #onFrame(tag: number, payload: Buffer): void {
+    switch (tag) {
+      case Tag.Stage:
+        this.#init = this.#watch(this.#takeFd());
+        if (this.#killed) this.kill();
+        break;
+      case Tag.Launched:
+        this.#sandboxee = this.#takeFd();
+        this.#resolveStarted(this.#sandboxee);
+        break;
+      case Tag.Failed:
+        this.#failure ??= {
+          index: payload.readUInt32LE(0),
+          op: payload.readUInt32LE(4),
+          errno: payload.readInt32LE(8),
+          detail: escapeText(payload.toString('utf8', 12), { max: 1024 }),
+        };
+        break;
+      case Tag.Exited:
+        this.#status = parseWaitStatus(payload.readInt32LE(0));
+        break;
+    }
+  }
+
+  #takeFd(): number {
+    const fd = this.#fds.shift();
+    if (fd === undefined) throw new Error('the launcher sent a frame without its pidfd');
+    return fd;
+  }
+
+  /** Reaps a process when it ends. The outer launcher's end tells nothing; pid 1's is the end of the tree. */
+  #watch(pidfd: number): number {
+    this.#watched.add(pidfd);
+    native.watchPidfd(pidfd, () => {
+      const wait = native.waitPidfd(pidfd);
+      if (wait && pidfd === this.#init) this.#usage = wait.usage;
+      this.#watched.delete(pidfd);
+      if (pidfd !== this.#init) closeSync(pidfd);
+      this.#settle();
+    });
+    return pidfd;
+  }
+
+  #settle(): void {
+    if (!this.#lifeEnded || this.#watched.size > 0) return;
+    for (const fd of [this.#init, this.#sandboxee, ...this.#fds]) {
+      if (fd !== undefined) closeSync(fd);
+    }
+    this.#init = undefined;
+    this.#sandboxee = undefined;
+    this.#resolveEnded({ status: this.#status, failure: this.#failure, usage: this.#usage });
+  }
+}
+
+/** The word that waitpid(2) gives. */
+function parseWaitStatus(word: number): native.ExitStatus {
+  const signal = word & 0x7f;
+  return signal === 0
+    ? { kind: 'exited', code: (word >> 8) & 0xff }
+    : { kind: 'signaled', signal, core: (word & 0x80) !== 0 };
+}

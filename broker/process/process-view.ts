@@ -1,0 +1,144 @@
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+
+/** One line of /proc/PID/fd, as far as it can be seen without touching the file itself. */
+export interface OpenDescriptor {
+  readonly fd: number;
+  /** What the magic link says, e.g. `/etc/hosts`, `socket:[123]`, `anon_inode:[eventpoll]`. */
+  readonly target: string;
+  readonly writable: boolean;
+  readonly directory: boolean;
+  /** Opened with O_PATH: neither readable nor writable, but a handle on a place in the file system. */
+  readonly pathOnly: boolean;
+}
+
+/** The fields of /proc/PID/status that the broker judges by. Bytes. */
+export interface ProcessStatus {
+  /** Private and shared memory and swap; file pages not. */
+  readonly memory: number;
+  readonly filePages: number;
+  readonly mappedData: number;
+  readonly threads: number;
+  readonly noNewPrivs: number;
+  readonly seccompMode: number;
+  readonly seccompFilters: number;
+}
+
+const STATUS_ROOM = 8192;
+const O_PATH = 0o10000000;
+const O_DIRECTORY = 0o200000;
+
+/**
+ * A process, seen through a /proc directory that is held open: after its death every read fails, however soon its number
+ * is given to another. Open it while a pidfd of the process is known to be alive. Nothing here takes the process's mmap
+ * lock on the JS thread, except `mapNames()`, which reads on the thread pool.
+ */
+export class ProcessView implements Disposable {
+  readonly #directory: number;
+  readonly #status: number;
+  readonly #buffer = Buffer.allocUnsafe(STATUS_ROOM);
+  #open = true;
+
+  constructor(readonly pid: number) {
+    this.#directory = openSync(`/proc/${pid}`, O_PATH | O_DIRECTORY);
+    try {
+      this.#status = openSync(this.#path('status'), 'r');
+    } catch (error) {
+      closeSync(this.#directory);
+      throw error;
+    }
+  }
+
+  #path(name: string): string {
+    return `/proc/self/fd/${this.#directory}/${name}`;
+  }
+
+  /** One pread: cheap enough for a sampler. Throws ESRCH after the end of the process. */
+  status(): ProcessStatus {
+    const length = readSync(this.#status, this.#buffer, 0, STATUS_ROOM, 0);
+    return parseStatus(this.#buffer.toString('latin1', 0, length));
+  }
+
+  taskStatus(tid: number): ProcessStatus {
+    return parseStatus(readFileSync(this.#path(`task/${tid}/status`), 'latin1'));
+  }
+
+  tasks(): number[] {
+    return readdirSync(this.#path('task')).map(Number);
+  }
+
+  /** Children of all its threads. */
+  children(): number[] {
+    return this.tasks().flatMap((tid) => parseNumbers(readFileSync(this.#path(`task/${tid}/children`), 'latin1')));
+  }
+
+  descriptors(tid?: number): OpenDescriptor[] {
+    const folder = this.#path(tid === undefined ? 'fd' : `task/${tid}/fd`);
+    return readdirSync(folder).map((name) => {
+      const target = readlinkSync(`${folder}/${name}`);
+      const { mode } = lstatSync(`${folder}/${name}`);
+      return {
+        fd: Number(name),
+        target,
+        writable: (mode & 0o200) !== 0,
+        directory: target.startsWith('/') && statSync(`${folder}/${name}`).isDirectory(),
+        pathOnly: (mode & 0o600) === 0,
+      };
+    });
+  }
+
+  /** How many fds are open, without naming them. The size of the directory is that number from Linux 6.2 on. */
+  countDescriptors(): number {
+    const { size } = lstatSync(`${this.#path('fd')}/`);
+    return size > 0 ? size : readdirSync(this.#path('fd')).length;
+  }
+
+  /** CPU time of user and system, its waited-for children included. Milliseconds, at the clock tick's 10 ms. */
+  cpuTime(): number {
+    const text = readFileSync(this.#path('stat'), 'latin1');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
+    return ticks * 10;
+  }
+
+  /** The last column of /proc/PID/maps. On the thread pool, since it takes the process's mmap lock. */
+  async mapNames(): Promise<string[]> {
+    const text = await readFile(this.#path('maps'), 'latin1');
+    return text.split('\n').map((line) => line.slice(73).trim());
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.#status);
+    closeSync(this.#directory);
+  }
+}
+
+function parseNumbers(text: string): number[] {
+  return text.split(' ').filter((part) => part !== '' && part !== '\n').map(Number);
+}
+
+function parseStatus(text: string): ProcessStatus {
+  const kilobytes = (name: string): number => (field(text, name) ?? 0) * 1024;
+  return {
+    memory: kilobytes('RssAnon') + kilobytes('RssShmem') + kilobytes('VmSwap'),
+    filePages: kilobytes('RssFile'),
+    mappedData: kilobytes('VmData'),
+    threads: field(text, 'Threads') ?? 0,
+    noNewPrivs: field(text, 'NoNewPrivs') ?? 0,
+    seccompMode: field(text, 'Seccomp') ?? 0,
+    seccompFilters: field(text, 'Seccomp_filters') ?? 0,
+  };
+}
+
+function field(text: string, name: string): number | undefined {
+  const start = text.indexOf(`\n${name}:`);
+  if (start < 0) return undefined;
+  return Number.parseInt(text.slice(start + name.length + 2), 10);
+}
+
+/** The process that a pidfd names, in the numbers of this /proc. -1 after its end. */
+export function pidOf(pidfd: number): number {
+  return field(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'latin1'), 'Pid') ?? -1;
+}

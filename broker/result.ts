@@ -1,0 +1,103 @@
+import type { Layer } from './layers.js';
+import type { LimitName } from './limits.js';
+import type { DescribedSyscall } from './policy/describe.js';
+
+/** A syscall that the policy refused: what was asked, and who asked. Text in it is escaped and bounded. */
+export interface RefusedSyscall extends DescribedSyscall {
+  /** Thread id as the broker sees it. */
+  readonly thread: number;
+  readonly instructionPointer: bigint;
+  readonly architecture: string;
+}
+
+/** A syscall answered with an errno. */
+export interface Denial extends RefusedSyscall {
+  /** The errno that the sandboxee saw, e.g. `ENOENT`. */
+  readonly errno: string;
+}
+
+/** What the whole process tree used up, launcher included, as the kernel counted it. */
+export interface ResourceUsage {
+  readonly userTime: number;
+  readonly systemTime: number;
+  readonly maxRss: number;
+  readonly minorFaults: number;
+  readonly majorFaults: number;
+  readonly voluntarySwitches: number;
+  readonly involuntarySwitches: number;
+}
+
+/** What every result carries, whatever the ending. */
+export interface Aftermath {
+  readonly usage: ResourceUsage;
+  readonly layers: readonly Layer[];
+  /** The last denials, oldest first; at most 64. */
+  readonly denials: readonly Denial[];
+  /** The end of what the sandboxee wrote to its stderr, escaped; at most 4 KiB. */
+  readonly stderr: string;
+}
+
+export type Violation =
+  | { readonly kind: 'syscall'; readonly syscall: RefusedSyscall }
+  | { readonly kind: 'architecture'; readonly syscall: RefusedSyscall }
+  | { readonly kind: 'protocol'; readonly detail: string };
+
+/** How a sandboxee ended, before it is joined with its `Aftermath`. */
+export type Ending =
+  /** It exited by itself, with whatever code. */
+  | { readonly status: 'ok'; readonly exitCode: number }
+  | ({ readonly status: 'violation' } & Violation)
+  /** A signal that neither the broker nor a limit sent. */
+  | { readonly status: 'signaled'; readonly signal: string; readonly core: boolean }
+  /** Wall time ran out. Milliseconds. */
+  | { readonly status: 'timeout'; readonly asked: number; readonly used: number }
+  | { readonly status: 'limit'; readonly which: LimitName; readonly asked: number; readonly used: number }
+  /** By `kill()`, by disposal, or by an AbortSignal. */
+  | { readonly status: 'killed'; readonly reason: string }
+  /** Before *go*. `errno` is a name such as `EPERM`, or empty where no syscall failed. */
+  | { readonly status: 'setup-error'; readonly step: string; readonly errno: string; readonly detail: string; readonly hint: string }
+  /** The broker itself failed, and therefore killed the sandboxee. */
+  | { readonly status: 'internal-error'; readonly message: string };
+
+export type Result = Ending & Aftermath;
+
+const UNITS: Readonly<Record<LimitName, string>> = {
+  wallTime: 'ms',
+  cpuTime: 'ms',
+  memory: 'bytes',
+  fileSize: 'bytes',
+  openFiles: 'files',
+  processes: 'processes and threads',
+  sharedMemory: 'bytes',
+  gateTime: 'ms',
+};
+
+/** One sentence for people. */
+export function describeResult(result: Ending): string {
+  switch (result.status) {
+    case 'ok':
+      return `exited with code ${result.exitCode}`;
+    case 'violation':
+      return `violation: ${describeViolation(result)}`;
+    case 'signaled':
+      return `ended by ${result.signal}${result.core ? ' (core dumped)' : ''}`;
+    case 'timeout':
+      return `wall time ran out: ${result.used} ms of ${result.asked} ms`;
+    case 'limit':
+      return `limit ${result.which} hit: ${result.used} of ${result.asked} ${UNITS[result.which]}`;
+    case 'killed':
+      return `killed: ${result.reason}`;
+    case 'setup-error': {
+      const errno = result.errno === '' ? '' : ` (${result.errno})`;
+      return `setup failed at ${result.step}${errno}: ${result.detail}${result.hint === '' ? '' : `; ${result.hint}`}`;
+    }
+    case 'internal-error':
+      return `internal error: ${result.message}`;
+  }
+}
+
+function describeViolation(violation: Violation): string {
+  if (violation.kind === 'protocol') return `protocol: ${violation.detail}`;
+  const prefix = violation.kind === 'architecture' ? `${violation.syscall.architecture} syscall ` : '';
+  return `${prefix}${violation.syscall.text}`;
+}

@@ -1,0 +1,70 @@
+import type { Comms } from '../protocols/comms.js';
+import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
+import type { Events } from './events.js';
+import type { Layer } from './layers.js';
+import type { Result } from './result.js';
+import type { Session } from './session.js';
+
+/**
+ * The broker's handle on an untrusted process. Nothing that the process does makes a method of this throw, but for those of
+ * `comms`, whose sends and receives reject with `PeerGone` once it is gone.
+ */
+export class Sandboxee implements AsyncDisposable {
+  readonly #session: Session;
+
+  /** Made by `launch()`. */
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Typed values, fds and shared buffers, in order. */
+  get comms(): Comms {
+    return this.#session.comms;
+  }
+
+  /** Its process id as the broker sees it. */
+  get pid(): number {
+    return this.#session.pid;
+  }
+
+  /** What is in force around it, and what is not, with the reason. */
+  get layers(): readonly Layer[] {
+    return this.#session.layers;
+  }
+
+  get events(): Events {
+    return this.#session.events;
+  }
+
+  /** How it ended: exactly one, and never a rejection. By then nothing of it is left but what was received from it. */
+  get result(): Promise<Result> {
+    return this.#session.result;
+  }
+
+  /**
+   * Shared memory out of its quota, owned by the caller until it is sent, closed or disposed of.
+   *
+   * @param size bytes
+   * @throws BufferQuota where `limits.sharedMemory` is used up
+   */
+  createBuffer(size: number, mode: BufferMode = 'read-only'): SharedBuffer {
+    return this.comms.createBuffer(size, mode);
+  }
+
+  /** Ends it and every process that it started, at once. `result` says `killed`, unless another cause came first. */
+  kill(reason = 'kill() was called'): void {
+    this.#session.end({ status: 'killed', reason });
+  }
+
+  /** Kills it if it still runs, drops what was received and not taken, and resolves with the result. Idempotent. */
+  async close(): Promise<Result> {
+    this.kill('it was closed');
+    const result = await this.result;
+    this.comms.close();
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

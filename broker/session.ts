@@ -1,0 +1,248 @@
+import { closeSync } from 'node:fs';
+import * as native from '../native/broker.js';
+import { BufferPool } from '../protocols/buffer-pool.js';
+import { Comms } from '../protocols/comms.js';
+import { EndpointTransport } from '../protocols/endpoint-transport.js';
+import { PeerGone } from '../protocols/errors.js';
+import { Tag } from '../protocols/tags.js';
+import { publish } from './diagnostics.js';
+import { explainEnding } from './ending.js';
+import { createEvents } from './events.js';
+import { exchangeFilter, GateError, receiveHello } from './hello.js';
+import { Held } from './held.js';
+import { filterFlags, kernelFeatures } from './kernel.js';
+import { type Layer, on } from './layers.js';
+import { Monitor } from './monitor/monitor.js';
+import { OutputReader } from './output.js';
+import type { Preparation } from './preparation.js';
+import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
+import { ProcessView, pidOf } from './process/process-view.js';
+import { SAMPLE_INTERVAL, Sampler } from './process/sampler.js';
+import { verifyGate } from './process/verify.js';
+import { bufferOperations, receivedFds } from './received-fds.js';
+import type { Denial, Ending, ResourceUsage, Result } from './result.js';
+import { fromEarlyEnd, fromStepFailure, setupError } from './setup-errors.js';
+import { wire } from './wiring.js';
+
+const MOST_DENIALS = 64;
+/** For the last of what it sent, when somebody else holds its end of the socket. Milliseconds. */
+const END_PATIENCE = 500;
+
+/**
+ * One sandboxee from its launch to its result: everything that it has of the broker's is held here, and released together
+ * when its processes are gone. The first cause of its end is the one that counts.
+ */
+export class Session {
+  readonly events = createEvents();
+  readonly comms: Comms;
+  readonly pool: BufferPool;
+  /** Never rejects. */
+  readonly result: Promise<Result>;
+
+  readonly #preparation: Preparation;
+  readonly #process: LaunchedProcess;
+  readonly #commsInode: bigint;
+  readonly #output: { readonly stdout: OutputReader; readonly stderr: OutputReader };
+  readonly #held = new Held();
+  readonly #started = performance.now();
+  readonly #denials: Denial[] = [];
+  #layers: readonly Layer[];
+  #sampler: Sampler | undefined;
+  #monitor: Monitor | undefined;
+  #view: ProcessView | undefined;
+  #gone = false;
+  #cause: Ending | undefined;
+
+  /** @param preparation owned, also when this throws */
+  constructor(preparation: Preparation) {
+    this.#preparation = this.#held.add(preparation);
+    const { limits, signal } = preparation;
+    this.#layers = preparation.layers;
+    try {
+      const wiring = wire(preparation.plan);
+      this.#process = wiring.process;
+      this.#commsInode = wiring.commsInode;
+      this.#output = { stdout: this.#read('stdout', wiring.stdout), stderr: this.#read('stderr', wiring.stderr) };
+      this.pool = new BufferPool(bufferOperations, { sharedMemory: limits.sharedMemory, sharedBuffers: 64 });
+      this.comms = new Comms(new EndpointTransport(wiring.comms), {
+        role: 'broker',
+        phase: 'handshake',
+        fds: receivedFds,
+        buffers: this.pool,
+        onViolation: ({ message }) => this.end({ status: 'violation', kind: 'protocol', detail: message }),
+      });
+    } catch (error) {
+      this.#held[Symbol.dispose]();
+      throw error;
+    }
+    this.comms.start().unref();
+    this.#startClocks(limits.gateTime, limits.wallTime, signal);
+    this.result = this.#process.ended.then((end) => this.#finish(end));
+  }
+
+  get pid(): number {
+    return this.#view?.pid ?? -1;
+  }
+
+  get layers(): readonly Layer[] {
+    return this.#layers;
+  }
+
+  /** Kills the tree. The first cause counts; later ones are too late. */
+  end(cause: Ending): void {
+    this.#cause ??= cause;
+    this.#process.kill();
+  }
+
+  /** From the launcher's start to *go*. Resolves with whether it got there; if not, `result` says why. */
+  async passGate(): Promise<boolean> {
+    try {
+      await this.#passGate();
+    } catch (error) {
+      // A peer that is gone has ended by itself: its end, which is on its way, says more than the broken channel.
+      if (!(error instanceof PeerGone)) this.end(endingOf(error));
+    }
+    return this.#gone;
+  }
+
+  async #passGate(): Promise<void> {
+    const pidfd = await this.#process.started;
+    const init = this.#process.init;
+    if (pidfd === undefined || init === undefined) return;
+    const launcher = this.#held.add(new ProcessView(pidOf(init)));
+    const sandboxee = this.#held.add(new ProcessView(pidOf(pidfd)));
+    this.#view = sandboxee;
+    this.#watch(launcher, sandboxee);
+
+    await receiveHello(this.comms);
+    const filtersBefore = sandboxee.status().seccompFilters;
+    const { policy } = this.#preparation;
+    const listener = await exchangeFilter(this.comms, filterFlags(), policy.compile().program);
+    try {
+      const sameFileTable = kernelFeatures().kcmp ? native.sameFileTable : undefined;
+      const finding = await verifyGate({
+        filtersBefore,
+        commsInode: this.#commsInode,
+        declared: new Set(),
+        launcher,
+        sandboxee,
+        sameFileTable,
+      });
+      if (finding) throw new GateError(finding.step, finding.detail, finding.hint);
+      if (!native.signalPidfd(pidfd, 0)) throw new GateError('gate:verification', 'it ended while it was verified', '');
+    } catch (error) {
+      closeSync(listener);
+      throw error;
+    }
+    this.#startMonitor(listener, init);
+    this.#layers = [...this.#layers, ...gateLayers(filtersBefore, this.#preparation)];
+    await this.comms.sendControl(Tag.Go);
+    this.#gone = this.#cause === undefined;
+    publish('launch', { pid: this.pid, layers: this.#layers });
+  }
+
+  #watch(launcher: ProcessView, sandboxee: ProcessView): void {
+    this.#sampler = this.#held.add(
+      new Sampler(
+        launcher,
+        sandboxee,
+        this.#preparation.limits,
+        (excess) => this.end({ status: 'limit', ...excess }),
+        (error) => this.end({ status: 'internal-error', message: `the sandboxee could not be watched: ${String(error)}` }),
+      ),
+    );
+  }
+
+  #startMonitor(listener: number, init: number): void {
+    const { policy } = this.#preparation;
+    this.#monitor = new Monitor(listener, init, { ...policy.compile(), arch: policy.arch }, {
+      onDenial: (denial) => {
+        this.#denials.push(denial);
+        if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
+        publish('denial', { pid: this.pid, denial });
+        this.events.emit('denial', denial);
+      },
+      onDropped: (count) => this.events.emit('denials-dropped', count),
+      onViolation: (violation) => {
+        if (this.#cause !== undefined) return;
+        this.end({ status: 'violation', ...violation });
+        publish('violation', { pid: this.pid, violation });
+        this.events.emit('violation', violation);
+      },
+      onFailure: (message) => this.end({ status: 'internal-error', message: `the monitor failed: ${message}` }),
+    });
+  }
+
+  #startClocks(gateTime: number, wallTime: number, signal: AbortSignal | undefined): void {
+    const gate = setTimeout(() => {
+      if (this.#gone) return;
+      const detail = `it did not enter the gate within ${gateTime} ms`;
+      this.end(setupError('gate:deadline', detail, 'call sandboxMeHere(), or raise limits.gateTime'));
+    }, gateTime).unref();
+    this.#held.defer(() => clearTimeout(gate));
+    if (wallTime !== Infinity) {
+      const wall = setTimeout(() => this.end({ status: 'timeout', asked: wallTime, used: this.#elapsed() }), wallTime).unref();
+      this.#held.defer(() => clearTimeout(wall));
+    }
+    if (signal) {
+      const abort = (): void => this.end({ status: 'killed', reason: 'its AbortSignal was aborted' });
+      signal.addEventListener('abort', abort, { once: true });
+      this.#held.defer(() => signal.removeEventListener('abort', abort));
+      if (signal.aborted) abort();
+    }
+  }
+
+  #elapsed(): number {
+    return Math.round(performance.now() - this.#started);
+  }
+
+  #read(stream: 'stdout' | 'stderr', fd: number): OutputReader {
+    return new OutputReader(fd, (text) => this.events.emit('output', stream, text));
+  }
+
+  /** Every process of the tree is gone. What it said last is taken in, and everything released, before the result is. */
+  async #finish(end: ProcessEnd): Promise<Result> {
+    this.#monitor?.report();
+    this.#monitor?.[Symbol.dispose]();
+    await Promise.all([this.#output.stdout.finish(), this.#output.stderr.finish(), this.comms.finish(END_PATIENCE)]);
+    const usage = usageOf(end);
+    const ending = this.#cause ?? this.#explain(end, usage);
+    const stderr = this.#output.stderr.tail;
+    const result: Result = { ...ending, usage, layers: this.#layers, denials: [...this.#denials], stderr };
+    this.comms.attachResult(result);
+    this.pool.close();
+    this.#held[Symbol.dispose]();
+    publish('result', { pid: this.pid, result });
+    this.events.emit('result', result);
+    return result;
+  }
+
+  #explain({ status, failure }: ProcessEnd, usage: ResourceUsage): Ending {
+    if (failure) return fromStepFailure(failure);
+    const { limits } = this.#preparation;
+    const peak = this.#sampler?.peak;
+    const ending = status && peak ? explainEnding({ status, usage, limits, peak }) : undefined;
+    if (ending?.status === 'limit') return ending;
+    if (!this.#gone) return fromEarlyEnd(status, this.#output.stderr.tail);
+    return ending ?? { status: 'internal-error', message: 'the launcher ended without a word about its sandboxee' };
+  }
+}
+
+function endingOf(error: unknown): Ending {
+  if (error instanceof GateError) return setupError(error.step, error.message, error.hint);
+  return setupError('gate:handshake', error instanceof Error ? error.message : String(error));
+}
+
+function gateLayers(filtersBefore: number, { limits, policy }: Preparation): Layer[] {
+  return [
+    on('seccomp', `policy '${policy.name}' in every thread, on top of ${filtersBefore} filter${filtersBefore === 1 ? '' : 's'}`),
+    on('verification', 'threads, processes, maps and open files were looked through before go'),
+    on('memory-limit', `${limits.memory} bytes: a look every ${SAMPLE_INTERVAL} ms, behind it RLIMIT_DATA; a fast hog overshoots by what it fills meanwhile`),
+    on('process-limit', `${limits.processes} processes and threads: RLIMIT_NPROC, and a look every ${SAMPLE_INTERVAL} ms`),
+  ];
+}
+
+function usageOf({ usage }: ProcessEnd): ResourceUsage {
+  const { userMs, systemMs, maxRssBytes, ...counts } = usage;
+  return { userTime: userMs, systemTime: systemMs, maxRss: maxRssBytes, ...counts };
+}

@@ -1,0 +1,36 @@
+import { constants } from 'node:os';
+import { signalName } from './ending.js';
+import { hintFor } from './hints.js';
+import { OPERATIONS, type OperationName } from './plan/ops.js';
+import type { ExitStatus } from '../native/broker.js';
+import type { StepFailure } from './process/launched.js';
+import type { Ending } from './result.js';
+
+export type SetupError = Extract<Ending, { status: 'setup-error' }>;
+
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+const OPERATION_NAMES: ReadonlyMap<number, OperationName> = new Map(Object.entries(OPERATIONS).map(([name, { op }]) => [op, name as OperationName]));
+
+export function setupError(step: string, detail: string, hint = '', errno = ''): SetupError {
+  return { status: 'setup-error', step, errno, detail, hint };
+}
+
+/** A step of the plan that the launcher could not carry out. */
+export function fromStepFailure(failure: StepFailure): SetupError {
+  const op = OPERATION_NAMES.get(failure.op);
+  const errno = ERRNO_NAMES.get(failure.errno) ?? '';
+  const hint = op === undefined ? '' : hintFor(op, errno);
+  return setupError(`launcher:${op ?? 'plan'}`, failure.detail, hint, errno);
+}
+
+/** The program ended by itself before it entered the gate. */
+export function fromEarlyEnd(status: ExitStatus | undefined, stderr: string): SetupError {
+  const said = stderr.trim() === '' ? 'it wrote nothing to its stderr' : `its stderr ends with:\n${stderr.trim()}`;
+  return setupError('start-up', `${how(status)} before it entered the gate; ${said}`, 'call sandboxMeHere() once it has loaded');
+}
+
+function how(status: ExitStatus | undefined): string {
+  if (status === undefined) return 'the launcher ended';
+  if (status.kind === 'exited') return `the program exited with code ${status.code}`;
+  return `the program was ended by ${signalName(status.signal)}`;
+}

@@ -1,0 +1,20 @@
+# What both addons are made of.
+{
+  'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL'],
+  'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
+  'cflags!': ['-fno-exceptions'],
+  'cflags_cc!': ['-fno-exceptions'],
+  # Threads of ours outlive the worker_thread that loaded the addon, and whose end would unload it.
+  'ldflags': ['-Wl,-z,nodelete'],
+  'sources': [
+    'addon/arguments.cc',
+    'addon/descriptors.cc',
+    'addon/endpoint.cc',
+    'addon/endpoint_loop.cc',
+    'addon/errors.cc',
+    'addon/mapping.cc',
+    'addon/poll_handle.cc',
+    'addon/receive.cc',
+    'addon/send_queue.cc',
+  ],
+}

@@ -1,0 +1,191 @@
+// What the event loop calls.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+
+#include "endpoint.h"
+#include "errors.h"
+#include "receive.h"
+
+namespace sallyport {
+
+template <typename Call>
+void Endpoint::InCallbackScope(Call call) {
+  const Napi::CallbackScope scope(Env(), async_);
+  try {
+    call();
+  } catch (const Napi::Error& error) {
+    ended_ = true;
+    ReportUncaught(error);
+  }
+}
+
+void Endpoint::OnPoll(int status, int events) {
+  const Napi::HandleScope scope(Env());
+  // close() in a callback lets go of the last reference; this one lasts until we are done.
+  [[maybe_unused]] const Napi::Value self = Value();
+  try {
+    // With an error condition (the peer reset the connection) what was received before can still be read.
+    const bool failing = status < 0;
+    if (!queue_.empty() && (failing || (events & UV_WRITABLE) != 0)) FlushQueued();
+    if (Reading() && (failing || (events & UV_READABLE) != 0 || sendError_ != 0)) ReadWithinBudget();
+  } catch (const Napi::Error& error) {
+    ended_ = true;
+    ReportUncaught(error);
+  }
+  UpdatePolling();
+}
+
+void Endpoint::OnWake() {
+  const Napi::HandleScope scope(Env());
+  [[maybe_unused]] const Napi::Value self = Value();
+  wakeRequested_ = false;
+  try {
+    if (Reading() && filled_ > 0) DeliverFromLoop(OwnedFds(), kStatusOpen);
+    if (Reading()) ReadWithinBudget();
+  } catch (const Napi::Error& error) {
+    ended_ = true;
+    ReportUncaught(error);
+  }
+  UpdatePolling();
+}
+
+void Endpoint::OnEnvironmentEnd() {
+  if (!closed_) CloseNow();
+}
+
+void Endpoint::FlushQueued() {
+  const int error = queue_.Flush(fd_, budget_);
+  if (error == EAGAIN) return;
+  if (error != 0) {
+    FailSending(error);
+    return;
+  }
+  InCallbackScope([this] { onDrain_.Value().Call(Value(), {}); });
+}
+
+void Endpoint::ReadWithinBudget() {
+  size_t allowance = budget_;
+  bool dry = false;
+  while (Reading() && allowance > 0 && !dry) {
+    if (pendingEnd_ == kStatusOpen) {
+      Gathered gathered = Gather(allowance);
+      allowance -= std::min(allowance, gathered.bytes);
+      dry = gathered.dry;
+      const int status = gathered.truncated ? kStatusControlTruncated : kStatusOpen;
+      if (gathered.bytes > 0 || !gathered.fds.empty() || status != kStatusOpen) {
+        DeliverFromLoop(std::move(gathered.fds), status);
+      }
+    }
+    if (pendingEnd_ != kStatusOpen && Reading()) {
+      DeliverFromLoop(OwnedFds(), std::exchange(pendingEnd_, kStatusOpen));
+    }
+  }
+}
+
+Endpoint::Gathered Endpoint::Gather(size_t allowance) {
+  Gathered gathered;
+  const Bytes slab = Slab();
+  if (filled_ >= slab.length) {
+    stalled_ = true;
+    gathered.dry = true;
+    return gathered;
+  }
+  while (!gathered.dry && filled_ < slab.length && gathered.bytes < allowance &&
+         gathered.fds.size() < kMaxFdsPerMessage) {
+    const size_t room = std::min(slab.length - filled_, allowance - gathered.bytes);
+    const Received received = Receive(fd_, slab.data + filled_, room, gathered.fds);
+    filled_ += received.bytes;
+    gathered.bytes += received.bytes;
+    if (received.truncated) {
+      gathered.truncated = true;
+      return gathered;
+    }
+    switch (received.kind) {
+      case Received::Kind::Data:
+        gathered.dry = received.bytes < room && !received.carriedFds;
+        break;
+      case Received::Kind::WouldBlock:
+        gathered.dry = true;
+        if (sendError_ != 0) pendingEnd_ = -sendError_;
+        break;
+      case Received::Kind::EndOfFile:
+        gathered.dry = true;
+        pendingEnd_ = kStatusEndOfFile;
+        break;
+      case Received::Kind::Failed:
+        gathered.dry = true;
+        pendingEnd_ = -received.error;
+        break;
+    }
+  }
+  return gathered;
+}
+
+void Endpoint::DeliverFromLoop(OwnedFds fds, int status) {
+  InCallbackScope([&] { Deliver(std::move(fds), status); });
+}
+
+void Endpoint::Deliver(OwnedFds fds, int status) {
+  const Napi::Env env = Env();
+  Napi::Value list = env.Null();
+  if (!fds.empty()) {
+    Napi::Array array = Napi::Array::New(env, fds.size());
+    uint32_t index = 0;
+    // Fails where the environment is ending and JavaScript can no longer run: then the fds are still ours to close.
+    for (const int fd : fds) array.Set(index++, Napi::Number::New(env, fd));
+    list = array;
+  }
+  if (status != kStatusOpen) ended_ = true;
+  delivering_ = true;
+  fds.Forget();
+  Napi::Value consumed;
+  try {
+    consumed = onBatch_.Value().Call(
+        Value(), {Napi::Number::New(env, double(filled_)), list, Napi::Number::New(env, status)});
+  } catch (...) {
+    delivering_ = false;
+    throw;
+  }
+  delivering_ = false;
+  if (closed_ || status != kStatusOpen) return;
+
+  const double count = consumed.IsNumber() ? consumed.As<Napi::Number>().DoubleValue() : -1;
+  if (!(count >= 0 && count <= double(filled_) && std::trunc(count) == count)) {
+    throw OutOfRange(env, "onBatch must return how many of the filled bytes it consumed");
+  }
+  const Bytes slab = Slab();
+  if (slab.length < filled_) throw InvalidType(env, "'slab' was detached while bytes were in it");
+  filled_ -= size_t(count);
+  if (count > 0) memmove(slab.data, slab.data + size_t(count), filled_);
+  if (filled_ == slab.length) stalled_ = true;
+}
+
+void Endpoint::UpdatePolling() {
+  if (closed_ || poll_ == nullptr) return;
+  int events = 0;
+  if (Reading()) events |= UV_READABLE;
+  if (!queue_.empty()) events |= UV_WRITABLE;
+  poll_->Arm(events);
+  HoldSelf(events != 0 || wakeRequested_);
+}
+
+void Endpoint::WakeUp() {
+  if (closed_ || poll_ == nullptr) return;
+  wakeRequested_ = true;
+  poll_->Wake();
+  HoldSelf(true);
+}
+
+void Endpoint::HoldSelf(bool hold) {
+  if (hold == holdsSelf_) return;
+  holdsSelf_ = hold;
+  if (hold) {
+    Ref();
+  } else {
+    Unref();
+  }
+}
+
+}  // namespace sallyport

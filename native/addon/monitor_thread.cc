@@ -1,0 +1,261 @@
+#include "monitor_thread.h"
+
+#include <linux/audit.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <system_error>
+
+#include "errors.h"
+#include "remote_memory.h"
+#include "seccomp_abi.h"
+#include "threads.h"
+
+namespace sallyport {
+namespace {
+
+constexpr size_t kMostDenials = 64;
+constexpr size_t kLongestPath = PATH_MAX;
+constexpr size_t kStackBytes = 512 * 1024;
+
+size_t WordsFor(size_t kernelBytes, size_t ourBytes) {
+  return (std::max(kernelBytes, ourBytes) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+}
+
+SyscallRecord RecordOf(const seccomp_notif& notification) {
+  SyscallRecord record{};
+  record.arch = notification.data.arch;
+  record.number = notification.data.nr;
+  std::copy(std::begin(notification.data.args), std::end(notification.data.args), record.arguments.begin());
+  record.tid = notification.pid;
+  record.instructionPointer = notification.data.instruction_pointer;
+  return record;
+}
+
+}  // namespace
+
+Monitor::Thread::Thread(MonitorOptions options, std::function<void()> onReport)
+    : options_(std::move(options)), onReport_(std::move(onReport)) {
+  seccomp_notif_sizes sizes{};
+  if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0) {
+    throw std::system_error(errno, std::generic_category(), "seccomp");
+  }
+  notification_.resize(WordsFor(sizes.seccomp_notif, sizeof(seccomp_notif)));
+  response_.resize(WordsFor(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp)));
+  // A hint that keeps both on one CPU. Linux 6.6; where it fails, it is only slower.
+  ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+}
+
+void Monitor::Thread::Launch(const std::shared_ptr<Thread>& self) {
+  // Installed here, so that it is there before anybody sends it.
+  WakeSignal();
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  auto* const kept = new std::shared_ptr<Thread>(self);
+  int error;
+  {
+    const AllSignalsBlocked blocked;
+    error = pthread_create(&self->thread_, &attributes, Main, kept);
+  }
+  pthread_attr_destroy(&attributes);
+  if (error == 0) return;
+  delete kept;
+  throw std::system_error(error, std::generic_category(), "pthread_create");
+}
+
+void* Monitor::Thread::Main(void* argument) {
+  const std::unique_ptr<std::shared_ptr<Thread>> kept(static_cast<std::shared_ptr<Thread>*>(argument));
+  Thread& self = **kept;
+  pthread_setname_np(pthread_self(), "sallyport-mon");
+  AcceptWakeSignal();
+  try {
+    self.Run();
+  } catch (const std::exception& error) {
+    self.Kill();
+    self.Finish(MonitorReport::Ended::Failed, error.what());
+  }
+  const std::lock_guard<std::mutex> lock(self.mutex_);
+  self.ended_ = true;
+  self.acknowledged_.notify_all();
+  return nullptr;
+}
+
+MonitorReport Monitor::Thread::Take() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  MonitorReport taken = report_;
+  taken.denials.assign(std::make_move_iterator(denials_.begin()), std::make_move_iterator(denials_.end()));
+  denials_.clear();
+  report_.dropped = 0;
+  notified_ = false;
+  return taken;
+}
+
+void Monitor::Thread::Silence() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  onReport_ = nullptr;
+}
+
+void Monitor::Thread::Kill() {
+  // ESRCH, since it is dead already, is as good.
+  syscall(SYS_pidfd_send_signal, options_.victim.get(), SIGKILL, nullptr, 0);
+}
+
+bool Monitor::Thread::EndBefore(std::chrono::steady_clock::time_point deadline) {
+  stopping_ = true;
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!ended_) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    // Again and again: one that comes between its look at `stopping_` and the ioctl interrupts nothing.
+    pthread_kill(thread_, WakeSignal());
+    acknowledged_.wait_for(lock, std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+void Monitor::Thread::Join() {
+  pthread_join(thread_, nullptr);
+  options_.listener.Reset();
+  options_.victim.Reset();
+}
+
+void Monitor::Thread::Run() {
+  while (!stopping_ && ReceiveOne() == Round::Continue) continue;
+}
+
+Monitor::Thread::Round Monitor::Thread::ReceiveOne() {
+  std::fill(notification_.begin(), notification_.end(), 0);
+  // Blocks, and poll() before it would not change that: what it announced may be gone by then.
+  if (ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_RECV, notification_.data()) < 0) {
+    return AfterFailedReceive(errno);
+  }
+  seccomp_notif notification;
+  memcpy(&notification, notification_.data(), sizeof notification);
+  if (!violated_) Decide(notification);
+  return Round::Continue;
+}
+
+Monitor::Thread::Round Monitor::Thread::AfterFailedReceive(int error) {
+  if (error == EINTR) return Round::Continue;
+  // Either one task died between the wake-up and its turn, or all of them have.
+  if (error == ENOENT && !HungUp()) return Round::Continue;
+  if (error == ENOENT) {
+    Finish(MonitorReport::Ended::Hangup, "");
+  } else {
+    Fail("SECCOMP_IOCTL_NOTIF_RECV", error);
+  }
+  return Round::End;
+}
+
+bool Monitor::Thread::HungUp() const {
+  pollfd listener{options_.listener.get(), 0, 0};
+  return poll(&listener, 1, 0) > 0 && (listener.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+int32_t Monitor::Thread::AnswerFor(int32_t number) const {
+  const size_t index = size_t(uint32_t(number));
+  return index < options_.answers.size() ? options_.answers[index] : answer::kViolation;
+}
+
+void Monitor::Thread::Decide(const seccomp_notif& notification) {
+  if (notification.data.arch != options_.arch) return Violate(notification);
+  if (uint32_t(notification.data.nr) > options_.unknownAbove) return Answer(notification.id, ENOSYS);
+  const int32_t answer = AnswerFor(notification.data.nr);
+  if (answer <= 0) return Violate(notification);
+  DecideDenial(notification, answer);
+}
+
+void Monitor::Thread::DecideDenial(const seccomp_notif& notification, int32_t answer) {
+  DenialRecord denial{RecordOf(notification), answer & answer::kErrnoMask};
+  if ((answer & answer::kPathFlag) != 0) {
+    const size_t index = size_t((answer & answer::kPathMask) >> answer::kPathShift);
+    std::optional<std::string>& path = denial.syscall.paths[index];
+    path = ReadRemoteText(pid_t(notification.pid), denial.syscall.arguments[index], kLongestPath);
+    // The tid may have been another task's by the time of the read.
+    if (!StillWaiting(notification.id)) return;
+    // Nothing is granted to a harmless path: the sandboxee can write what it likes there, and gets an errno.
+    if (path && IsHarmless(*path)) return Answer(notification.id, denial.error);
+    if (options_.pathDenialIsViolation) return Violate(notification);
+  }
+  Answer(notification.id, denial.error);
+  Record(std::move(denial));
+}
+
+void Monitor::Thread::Violate(const seccomp_notif& notification) {
+  SyscallRecord record = RecordOf(notification);
+  const size_t number = size_t(uint32_t(notification.data.nr));
+  const bool known = notification.data.arch == options_.arch && number < options_.pathArguments.size();
+  const int index = known ? options_.pathArguments[number] : -1;
+  if (index >= 0) {
+    std::optional<std::string>& path = record.paths[size_t(index)];
+    path = ReadRemoteText(pid_t(notification.pid), record.arguments[size_t(index)], kLongestPath);
+    if (!StillWaiting(notification.id)) path.reset();
+  }
+  violated_ = true;
+  Kill();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  report_.violation = std::move(record);
+  Notify();
+}
+
+void Monitor::Thread::Answer(uint64_t id, int error) {
+  std::fill(response_.begin(), response_.end(), 0);
+  seccomp_notif_resp response{};
+  response.id = id;
+  // A positive number would be a success.
+  response.error = -error;
+  memcpy(response_.data(), &response, sizeof response);
+  if (ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0) return;
+  // Killed, or interrupted by a signal: it asks again if it still wants to know.
+  if (errno != ENOENT) Fail("SECCOMP_IOCTL_NOTIF_SEND", errno);
+}
+
+bool Monitor::Thread::StillWaiting(uint64_t id) const {
+  return ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+bool Monitor::Thread::IsHarmless(const std::string& path) const {
+  return std::any_of(options_.harmlessPaths.begin(), options_.harmlessPaths.end(), [&](const std::string& harmless) {
+    const bool prefix = !harmless.empty() && harmless.back() == '*';
+    return prefix ? path.compare(0, harmless.size() - 1, harmless, 0, harmless.size() - 1) == 0 : path == harmless;
+  });
+}
+
+void Monitor::Thread::Record(DenialRecord record) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (denials_.size() == kMostDenials) {
+    denials_.pop_front();
+    report_.dropped++;
+  }
+  denials_.push_back(std::move(record));
+  Notify();
+}
+
+void Monitor::Thread::Finish(MonitorReport::Ended ended, const std::string& failure) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  report_.ended = ended;
+  report_.failure = failure;
+  Notify();
+}
+
+void Monitor::Thread::Fail(const char* call, int error) {
+  violated_ = true;
+  stopping_ = true;
+  Kill();
+  Finish(MonitorReport::Ended::Failed, ErrnoName(error) + ": " + ErrnoText(error) + ", " + call);
+}
+
+void Monitor::Thread::Notify() {
+  if (notified_ || !onReport_) return;
+  notified_ = true;
+  onReport_();
+}
+
+}  // namespace sallyport

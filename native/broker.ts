@@ -1,0 +1,159 @@
+/** The unsafe surface of the broker's addon. */
+
+import { createRequire } from 'node:module';
+import { addonPath } from './locate.js';
+import { bindShared, type SharedBinding } from './shared.js';
+
+export interface Spawned {
+  pid: number;
+  /** Close-on-exec; the caller's. */
+  pidfd: number;
+}
+
+export interface Usage {
+  userMs: number;
+  systemMs: number;
+  /** The largest of any process that was waited for. Across exec the kernel keeps what the memory of before had: that of
+   * a program that `spawn` started is at least what the broker's own was then. */
+  maxRssBytes: number;
+  minorFaults: number;
+  majorFaults: number;
+  voluntarySwitches: number;
+  involuntarySwitches: number;
+}
+
+export type ExitStatus = { kind: 'exited'; code: number } | { kind: 'signaled'; signal: number; core: boolean };
+
+/** With what it used up, its waited-for children included. */
+export type WaitStatus = ExitStatus & { usage: Usage };
+
+export interface PidfdWatch {
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
+
+export interface KernelFeatures {
+  /** 0: none. */
+  landlockAbi: number;
+  waitKillableRecv: boolean;
+  /** TSYNC together with a listener. */
+  tsyncEsrch: boolean;
+  syncWakeUp: boolean;
+  kcmp: boolean;
+}
+
+export interface SyscallRecord {
+  /** AUDIT_ARCH_*. */
+  arch: number;
+  number: number;
+  /** Six. */
+  args: bigint[];
+  /** In the broker's pid namespace; 0 where it is not visible there. */
+  tid: number;
+  instructionPointer: bigint;
+  /** Six: the text that an argument pointed to, at most 4096 bytes; null where it is no path or was not readable. The
+   * sandboxee could change it while it was read: for reports, not for decisions. */
+  paths: (string | null)[];
+}
+
+export interface DenialRecord extends SyscallRecord {
+  /** What it was answered with; positive. */
+  errno: number;
+}
+
+export interface MonitorReport {
+  /** The latest 64 since the last `take()`. */
+  denials: DenialRecord[];
+  /** Denials since the last `take()` that are not among them. */
+  dropped: number;
+  /** The first; stays in every later report. */
+  violation: SyscallRecord | null;
+  /** hangup: nobody is under the filter any more. failed: the monitor could not go on, and has killed its sandboxee. */
+  ended: 'running' | 'hangup' | 'failed';
+  failure: string | null;
+}
+
+export interface MonitorOptions {
+  /** The seccomp listener: the monitor's from the call on, also when the constructor throws. */
+  listener: number;
+  /** Whom to kill; stays the caller's. */
+  killPidfd: number;
+  /** AUDIT_ARCH_*: anything else is a violation. */
+  arch: number;
+  /**
+   * By syscall number: -1 or 0 is a violation; n > 0 is answered with errno n and is a denial; with 0x10000 added, the
+   * argument whose index is in bits 20 to 22 is a path. Numbers beyond the end are violations.
+   */
+  answers: Int32Array;
+  /** By syscall number: the argument that is a path, to be read for the report of a violation, or -1. */
+  pathArguments: Int8Array;
+  pathDenialIsViolation: boolean;
+  /** Exact, or a prefix where it ends with '*': answered with the errno, and no denial. */
+  harmlessPaths: string[];
+  /** Numbers above are answered ENOSYS, without a report. */
+  unknownAbove: number;
+}
+
+export interface Monitor {
+  take(): MonitorReport;
+  /** Kills, ends the thread, closes the listener. Idempotent. Waits 100 ms at most. */
+  stop(): void;
+}
+
+export interface BrokerBinding extends SharedBinding {
+  /**
+   * Runs a program with an empty environment; child fd i is `fds[i]` of ours, and there are no others. Returns once it
+   * has been exec'd. All signals are blocked in it, and all have their default disposition. Reap it with `waitPidfd`.
+   */
+  spawn(path: string, argv: string[], fds: number[]): Spawned;
+  PidfdWatcher: new (pidfd: number, onExit: () => void) => PidfdWatch;
+  /** Null: still running. Throws ECHILD when it is not our child, or was reaped. */
+  waitPidfd(pidfd: number): WaitStatus | null;
+  /** False where the process is no more. */
+  signalPidfd(pidfd: number, signal: number): boolean;
+  /** Unix stream, close-on-exec. */
+  socketpair(): [number, number];
+  /** [read, write], close-on-exec. */
+  pipe(): [number, number];
+  /** A memfd of `size` bytes that can be sealed, and never executed. */
+  createMemory(name: string, size: number, options: { executable: false }): number;
+  seal(fd: number, seals: number): void;
+  /** Throws ENOSYS or EPERM where the kernel does not tell. */
+  sameFileTable(pid: number, tid: number): boolean;
+  /** Closes on a thread of its own. Throws EAGAIN, and the fd stays the caller's, where 4096 wait already. */
+  closeLater(fd: number): void;
+  reaperPending(): number;
+  /** flock, without waiting: false where another has it. Held until the last duplicate of the fd is closed. */
+  lock(fd: number): boolean;
+  probe(): KernelFeatures;
+  /** `onReport` is called once, and then not again before the next `take()`. */
+  Monitor: new (
+    options: MonitorOptions,
+    onReport: () => void,
+  ) => Monitor;
+}
+
+export const binding: BrokerBinding = createRequire(import.meta.url)(addonPath('broker'));
+bindShared('broker', binding);
+
+export const {
+  spawn,
+  waitPidfd,
+  signalPidfd,
+  socketpair,
+  pipe,
+  createMemory,
+  seal,
+  sameFileTable,
+  closeLater,
+  reaperPending,
+  lock,
+  probe,
+  Monitor,
+} = binding;
+
+/** Calls once when the process has ended, and stops. Works on a duplicate: the pidfd stays the caller's. */
+export function watchPidfd(pidfd: number, onExit: () => void): PidfdWatch {
+  return new binding.PidfdWatcher(pidfd, onExit);
+}

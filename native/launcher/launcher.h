@@ -1,0 +1,85 @@
+/* The launcher: an interpreter of a plan (broker/plan). Every choice is made in the plan; each step carries one
+ * out, checks it, and on failure leaves errno and says what it was about, then nothing more is done. */
+#ifndef SALLYPORT_LAUNCHER_H
+#define SALLYPORT_LAUNCHER_H
+
+/* Before the first header of the system: every file includes this one first. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../include/sallyport/constants.h"
+
+/* plan.c ------------------------------------------------------------------------------------------------- */
+
+/* One field of a step. Text is NUL-terminated; a list is `count` encoded items from `bytes` on. */
+struct value {
+    uint64_t number;
+    const char *text;
+    const unsigned char *bytes;
+    uint32_t count; /* bytes of a byte string, items of a list */
+};
+
+struct step {
+    uint32_t op;
+    struct value fields[SALLYPORT_STEP_FIELDS];
+};
+
+/* Points into the bytes of the plan, which it does not own. */
+struct plan {
+    const unsigned char *bytes;
+    uint32_t size, offset, steps, next;
+};
+
+/* Checks the whole of it, so that no step runs of a plan that is broken further on. On failure *why says why,
+ * plan->next is the index of the broken step, and *op its number (UINT32_MAX and 0: the header). */
+bool plan_open(struct plan *plan, const unsigned char *bytes, size_t size, uint32_t *op, const char **why);
+/* The next step; false at the end. */
+bool plan_next(struct plan *plan, struct step *step);
+
+uint32_t item_u32(const struct value *list, uint32_t index);
+uint64_t item_u64(const struct value *list, uint32_t index);
+/* The text at *cursor (at first list->bytes), and moves *cursor to the next. */
+const char *item_text(const unsigned char **cursor);
+
+/* The interpreter ---------------------------------------------------------------------------------------- */
+
+struct launch {
+    uint32_t index, op;  /* the step that is being carried out */
+    int life;            /* socket to the broker, close-on-exec */
+    int host, root;      /* O_PATH: the host's tree and the new root, between stagingRoot and pivot, else -1 */
+    uint32_t namespaces; /* CLONE_NEW* that this process has left the host's for */
+    int kept[SALLYPORT_KEPT_FDS];
+    uint32_t kept_count; /* the program's fds */
+};
+
+/* A step returns 0, or -1 after failure(). */
+#define DECLARE_STEP(op, name, shape) int step_##name(struct launch *launch, const struct value *fields);
+SALLYPORT_STEPS(DECLARE_STEP)
+#undef DECLARE_STEP
+
+/* report.c ----------------------------------------------------------------------------------------------- */
+
+/* Keeps errno and "what: name" for the report; name may be NULL. Returns -1. */
+int failure(const char *what, const char *name);
+/* Sends what failure() kept. */
+void report_failed(const struct launch *launch);
+/* Sends an empty frame with a pidfd. */
+int report_process(const struct launch *launch, uint32_t tag, int pidfd);
+int report_exited(const struct launch *launch, int status);
+
+/* Shared by several themes ------------------------------------------------------------------------------- */
+
+/* A copy of this process that shares nothing with it. Returns as fork does; the parent gets *pidfd. */
+pid_t fork_with_pidfd(unsigned long flags, int *pidfd);
+int install_filter(const struct value *program);
+int write_file(const char *path, const char *text);
+/* close() that leaves errno alone; a negative fd is ignored. */
+void close_quietly(int fd);
+
+#endif

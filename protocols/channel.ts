@@ -1,0 +1,327 @@
+import { BufferExchange, type BufferHooks } from './buffer-exchange.js';
+import { type Decoder, type Encoder, type ReceiveOptions, requireTag } from './codec.js';
+import { defer, rejected } from './deferred.js';
+import { ClosedError, LimitExceeded, PeerGone, ProtocolError, type SallyportError, TimeoutError } from './errors.js';
+import { closeReceived, type FdOperations, nativeFds } from './fd-facts.js';
+import type { Frame } from './frame.js';
+import type { FrameRule, Role } from './frame-rules.js';
+import { Inbox } from './inbox.js';
+import { Intake } from './intake.js';
+import { type ChannelLimitOptions, type ChannelLimits, resolveLimits } from './limits.js';
+import { Outbox } from './outbox.js';
+import { PendingReceive } from './pending-receive.js';
+import { Tag } from './tags.js';
+import { BatchStatus, type Transport } from './transport.js';
+
+export interface ChannelOptions extends BufferHooks {
+  /** This side. Who the peer is, is decided by the socket that the broker made, and by nothing that is sent. */
+  readonly role: Role;
+  /**
+   * `handshake`: only handshake frames until `Go`, which opens the channel on both sides. `life`: the launcher's life socket.
+   * Default `open`.
+   */
+  readonly phase?: FrameRule['phase'];
+  readonly limits?: ChannelLimitOptions;
+  /** Calls on descriptors. The broker's `close` goes to its reaper. */
+  readonly fds?: FdOperations;
+  /** The peer broke the protocol; called once, and the channel is closed. */
+  readonly onViolation?: (error: ProtocolError) => void;
+}
+
+/**
+ * Frames in both directions over a transport: order, backpressure, fds, phases and the end. What the frames mean is the
+ * codecs' business.
+ *
+ * Anything unexpected in what the peer sent closes the channel: a malformed frame, a missing or surplus fd, a frame that this
+ * side or this phase does not allow, and any failure while handling it.
+ */
+export class Channel {
+  readonly limits: ChannelLimits;
+  /** Resolves, once nothing more will arrive or the channel was closed, with the reason. */
+  readonly closed: Promise<SallyportError>;
+  protected readonly fds: FdOperations;
+  protected readonly buffers: BufferExchange;
+
+  readonly #transport: Transport;
+  readonly #intake: Intake;
+  readonly #outbox: Outbox;
+  readonly #inbox: Inbox;
+  readonly #onViolation: (error: ProtocolError) => void;
+  readonly #resolveClosed: (reason: SallyportError) => void;
+  #paused = false;
+  #lastCall = false;
+  #violationSeen = false;
+  #ended: SallyportError | null = null;
+  #sendingEnded: SallyportError | null = null;
+  #notYet: SallyportError | null = null;
+
+  constructor(transport: Transport, options: ChannelOptions) {
+    this.limits = resolveLimits(options.limits);
+    this.fds = options.fds ?? nativeFds;
+    this.#onViolation = options.onViolation ?? (() => {});
+    const { promise, resolve } = defer<SallyportError>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    this.#transport = transport;
+    const { role, phase = 'open' } = options;
+    this.#intake = new Intake(transport.slab, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
+      this.#onFrame(frame, rule),
+    );
+    if (phase !== 'open') this.#notYet = new ClosedError('the gate is still open: nothing is sent before go');
+    this.#inbox = new Inbox(this.limits, this.fds);
+    this.#outbox = new Outbox(
+      transport,
+      this.limits,
+      (error) => this.#sendingFailed(error),
+      () => this.#regulate(),
+    );
+    this.buffers = new BufferExchange(options, this.limits, this.fds, this.#outbox);
+    transport.onBatch = (filled, fds, status) => this.#onBatch(filled, fds, status);
+  }
+
+  /** Begins to receive. What is to be received by blocking calls alone needs no start. */
+  start(): this {
+    this.#transport.start();
+    return this;
+  }
+
+  /** Whether the channel keeps the process alive, as it does by default. */
+  ref(): this {
+    this.#transport.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#transport.unref();
+    return this;
+  }
+
+  /** Hands what was sent to the kernel now, not at the end of this turn. */
+  flush(): void {
+    this.#outbox.flush();
+  }
+
+  /** Idempotent. What was sent is flushed as far as the kernel takes it at once; what arrived and was not received is dropped. */
+  close(): void {
+    if (this.#ended === null && this.#sendingEnded === null) {
+      try {
+        this.#outbox.flush();
+      } catch {
+        // The peer is gone: there is nobody left to tell.
+      }
+    }
+    this.#tearDown(new ClosedError('the channel was closed on this side'));
+  }
+
+  /**
+   * The peer's processes are gone: takes in what they left in the socket, whose size the kernel bounds, though it is more
+   * than the high-water mark, and then the end of file. Somebody else may hold the peer's end, so that none comes: it is
+   * waited for only so long.
+   *
+   * @param patience milliseconds
+   */
+  async finish(patience: number): Promise<void> {
+    this.#lastCall = true;
+    if (this.#paused && this.#ended === null) this.#transport.resume();
+    this.#paused = false;
+    const timer = setTimeout(() => this.#end(new PeerGone('the peer is gone')), patience);
+    await this.closed;
+    clearTimeout(timer);
+  }
+
+  /** How the peer ended, once it is known: later PeerGone errors carry it. */
+  attachResult(result: unknown): void {
+    if (this.#ended instanceof PeerGone) this.#ended = new PeerGone(this.#ended.message, result);
+    if (this.#sendingEnded instanceof PeerGone) this.#sendingEnded = new PeerGone(this.#sendingEnded.message, result);
+  }
+
+  /** `refused`: why nothing can be sent; handshake frames go by another reason than data. */
+  protected send<In>(encoder: Encoder<In>, value: In, refused = this.#sendingEnded ?? this.#notYet): Promise<void> {
+    if (refused !== null) {
+      encoder.drop?.(value);
+      return rejected(refused);
+    }
+    try {
+      encoder.encode(this.#outbox, value);
+    } catch (error) {
+      encoder.drop?.(value);
+      return error === this.#sendingEnded ? rejected(error) : Promise.reject(error);
+    }
+    return this.#outbox.accept();
+  }
+
+  protected sendBlocking<In>(encoder: Encoder<In>, value: In, refused = this.#sendingEnded ?? this.#notYet): void {
+    try {
+      if (refused !== null) throw refused;
+      this.#outbox.blocking(() => encoder.encode(this.#outbox, value));
+    } catch (error) {
+      encoder.drop?.(value);
+      throw error;
+    }
+  }
+
+  /** Why a handshake frame cannot be sent. */
+  protected get handshakeRefused(): SallyportError | null {
+    if (this.#intake.phase === 'open') return new ClosedError('the handshake is over');
+    return this.#sendingEnded;
+  }
+
+  /** `Go` was sent or received: data may cross. */
+  protected opened(): void {
+    this.#intake.phase = 'open';
+    this.#notYet = null;
+  }
+
+  protected receive<Out, Options extends ReceiveOptions>(
+    decoder: Decoder<Out, Options>,
+    options: Options | undefined,
+  ): Promise<Out> {
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const frame = this.#inbox.next();
+    if (frame !== undefined) {
+      try {
+        return Promise.resolve(this.decode(frame, decoder, options));
+      } catch (error) {
+        return rejected(error);
+      } finally {
+        this.#regulate();
+      }
+    }
+    if (this.#ended !== null) return rejected(this.#ended);
+    const pending = new PendingReceive(this, this.#inbox, decoder, options);
+    this.#inbox.wait(pending);
+    return pending.promise;
+  }
+
+  protected receiveBlocking<Out, Options extends ReceiveOptions>(
+    decoder: Decoder<Out, Options>,
+    options: Options | undefined,
+  ): Out {
+    const deadline = options?.timeout === undefined ? Infinity : performance.now() + options.timeout;
+    for (;;) {
+      const frame = this.#inbox.next();
+      if (frame === undefined) {
+        this.block(deadline);
+        continue;
+      }
+      try {
+        return this.decode(frame, decoder, options);
+      } finally {
+        this.#regulate();
+      }
+    }
+  }
+
+  /** Blocks for one batch, while what is queued goes out. `deadline` is on the clock of performance.now(). */
+  protected block(deadline = Infinity): void {
+    if (this.#ended !== null) throw this.#ended;
+    const { receiveSync } = this.#transport;
+    if (receiveSync === undefined) throw new ClosedError('only a sandboxee may block on its channel');
+    this.#outbox.flush();
+    const timeout = deadline === Infinity ? -1 : Math.max(0, Math.ceil(deadline - performance.now()));
+    if (!receiveSync.call(this.#transport, timeout)) throw new TimeoutError('nothing arrived in time');
+  }
+
+  /** Decodes one frame for whoever asked for it; what nobody took of it is closed. Used by PendingReceive. */
+  decode<Out, Options extends ReceiveOptions>(
+    frame: Frame,
+    decoder: Decoder<Out, Options>,
+    options: Options | undefined,
+  ): Out {
+    try {
+      if (decoder.tag !== frame.tag) requireTag(decoder.tag, frame.tag);
+      return decoder.decode(frame, options);
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#violated(error);
+      throw error;
+    } finally {
+      frame.discard(this.fds);
+    }
+  }
+
+  #onBatch(filled: number, fds: number[] | null, status: number): number {
+    if (this.#ended !== null || status === BatchStatus.ControlTruncated) {
+      for (const fd of fds ?? []) closeReceived(this.fds, fd);
+      if (this.#ended === null) this.#tearDown(tooManyOpenFiles());
+      return filled;
+    }
+    let consumed: number;
+    try {
+      consumed = this.#intake.push(filled, fds);
+    } catch (error) {
+      this.#violated(error);
+      return filled;
+    }
+    if (status !== BatchStatus.Open) this.#peerGone(status);
+    else this.#regulate();
+    return consumed;
+  }
+
+  #onFrame(frame: Frame, rule: FrameRule): void {
+    if (frame.tag === Tag.Go) this.opened();
+    if (rule.exchange && this.buffers.handle(frame)) return;
+    this.#inbox.deliver(frame);
+  }
+
+  #regulate(): void {
+    if (this.#lastCall) return;
+    const stuck = this.buffers.repliesUnread;
+    if (this.#paused) {
+      if (stuck || !this.#inbox.hasRoom) return;
+      this.#paused = false;
+      if (this.#ended === null) this.#transport.resume();
+    } else if (stuck || this.#inbox.full) {
+      this.#paused = true;
+      this.#transport.pause();
+    }
+  }
+
+  /** Both directions may still hold what arrived before: receives go on until the end of file is read. */
+  #sendingFailed(cause: unknown): Error {
+    this.#sendingEnded ??= new PeerGone('the peer no longer receives', undefined, { cause });
+    this.#outbox.close(this.#sendingEnded);
+    return this.#sendingEnded;
+  }
+
+  /** Frames that had arrived can still be received. */
+  #peerGone(status: number): void {
+    const why =
+      status === BatchStatus.EndOfFile ? 'the peer closed the channel' : `receiving failed with errno ${-status}`;
+    this.#end(new PeerGone(why));
+  }
+
+  #violated(error: unknown): void {
+    const violation =
+      error instanceof ProtocolError
+        ? error
+        : new ProtocolError('what the peer sent could not be handled', { cause: error });
+    this.#tearDown(violation);
+    if (this.#violationSeen) return;
+    this.#violationSeen = true;
+    this.#onViolation(violation);
+  }
+
+  #tearDown(reason: SallyportError): void {
+    this.#end(reason);
+    this.#inbox.clear();
+  }
+
+  #end(reason: SallyportError): void {
+    if (this.#ended !== null) return;
+    this.#ended = reason;
+    this.#sendingEnded ??= reason;
+    this.#intake.stop();
+    this.#outbox.close(reason);
+    this.#inbox.fail(reason);
+    this.buffers.close(reason);
+    this.#transport.shutdown();
+    this.#transport.close();
+    this.#resolveClosed(reason);
+  }
+}
+
+/** Not the peer's doing: this process could not take an fd (MSG_CTRUNC), so that frames and fds no longer match. */
+function tooManyOpenFiles(): SallyportError {
+  return new LimitExceeded('open files', 1, 0, 'a received fd was lost: this process is at its limit of open files');
+}

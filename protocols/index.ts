@@ -1,0 +1,31 @@
+/**
+ * What both sides speak: units, errors, file descriptors and shared buffers, and the types of the channel. The channel itself
+ * comes with a sandboxee (`sandboxee.comms`) or a gate (`gate.comms`).
+ */
+
+export type { BlockingComms } from './blocking-comms.js';
+export type { DirectoryToken, FdOptions } from './capabilities.js';
+export type { ReceiveOptions, SizedOptions } from './codec.js';
+export type { Comms } from './comms.js';
+export {
+  BufferQuota,
+  ClosedError,
+  type ErrorCode,
+  FdKindError,
+  InvalidArgument,
+  LimitExceeded,
+  PeerGone,
+  ProtocolError,
+  SallyportError,
+  TagMismatch,
+  TimeoutError,
+  UnsupportedValue,
+  UseAfterMove,
+} from './errors.js';
+export { Fd, type FdOpenFlags, type FdOpenOptions } from './fd.js';
+export type { FdAccess, FdKind } from './fd-facts.js';
+export { type ChannelLimitOptions, type ChannelLimits, defaultLimits, type ValueLimits } from './limits.js';
+export type { Value } from './msgpack.js';
+export type { ProtoDecoder, ProtoEncoder, Tlv, ValueOptions } from './payloads.js';
+export type { BufferMode, SharedBuffer } from './shared-buffer.js';
+export { KiB, MiB } from './units.js';

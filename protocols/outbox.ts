@@ -1,0 +1,198 @@
+import { type Deferred, defer, markHandled } from './deferred.js';
+import { ClosedError, LimitExceeded } from './errors.js';
+import { HEADER_SIZE, writeHeader } from './frames.js';
+import type { ChannelLimits } from './limits.js';
+import type { Transport } from './transport.js';
+import { KiB } from './units.js';
+
+const CAPACITY = 64 * KiB;
+
+const accepted: Promise<void> = Promise.resolve();
+
+/**
+ * Gathers frames and hands them to the transport: one write for all that is sent in one microtask turn, in order. A frame
+ * that carries an fd begins a write of its own, since its fd must travel with its first byte.
+ */
+export class Outbox {
+  /** Where `begin` makes room. */
+  readonly bytes: Buffer = Buffer.allocUnsafeSlow(CAPACITY);
+  readonly #transport: Transport;
+  readonly #limits: ChannelLimits;
+  readonly #onFailure: (error: unknown) => Error;
+  readonly #onSent: () => void;
+  readonly #flushTask = (): void => {
+    this.#scheduled = false;
+    if (this.#closed) return;
+    try {
+      this.flush();
+    } catch {
+      // onFailure has told the channel, which rejects whoever sends or receives from here on.
+    }
+  };
+  #used = 0;
+  #queued = 0;
+  #position = 0;
+  #scheduled = false;
+  #blocking = false;
+  #closed = false;
+  #drained: Deferred<void> | null = null;
+
+  /**
+   * `onFailure`: the transport takes nothing more; it returns what senders are to be told. `onSent`: nothing is queued.
+   */
+  constructor(transport: Transport, limits: ChannelLimits, onFailure: (error: unknown) => Error, onSent: () => void) {
+    this.#transport = transport;
+    this.#limits = limits;
+    this.#onFailure = onFailure;
+    this.#onSent = onSent;
+    transport.onDrain = () => {
+      this.#queued = transport.queued;
+      this.#settle();
+      this.#onSent();
+    };
+  }
+
+  /** Bytes accepted that the kernel has not. */
+  get queued(): number {
+    return this.#used + this.#queued;
+  }
+
+  /** Bytes accepted in all. `position - queued` of them have left. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Makes room for a small frame and writes its header; the payload goes to `bytes` at the offset that is returned. */
+  begin(tag: number, length: number): number {
+    const at = this.#reserve(HEADER_SIZE + length);
+    writeHeader(this.bytes, at, tag, length);
+    return at + HEADER_SIZE;
+  }
+
+  frame(tag: number, payload: Uint8Array): void {
+    const { length } = payload;
+    this.checkSize(length);
+    if (HEADER_SIZE + length <= CAPACITY) {
+      this.bytes.set(payload, this.begin(tag, length));
+      return;
+    }
+    writeHeader(this.bytes, this.#reserve(HEADER_SIZE), tag, length);
+    this.flush();
+    this.#write(payload, []);
+    this.#position += length;
+  }
+
+  /** Owns the fd also when it throws. Where too many fds are in flight, this frame alone fails, with LimitExceeded. */
+  frameWithFd(tag: number, payload: Uint8Array, fd: number, closeFd: (fd: number) => void): void {
+    try {
+      this.flush();
+      this.bytes.set(payload, this.begin(tag, payload.length));
+    } catch (error) {
+      closeFd(fd);
+      throw error;
+    }
+    const size = this.#used;
+    this.#used = 0;
+    this.#write(this.bytes.subarray(0, size), [fd]);
+  }
+
+  /** Throws LimitExceeded for a payload that may not be sent, or not now. */
+  checkSize(length: number): void {
+    const { maxMessage, sendMax } = this.#limits;
+    if (length > maxMessage) throw new LimitExceeded('maxMessage', length, maxMessage);
+    if (length <= CAPACITY && this.queued <= sendMax - CAPACITY) return;
+    if (length + this.queued > sendMax) {
+      throw new LimitExceeded(
+        'sendMax',
+        length + this.queued,
+        sendMax,
+        `${this.queued} bytes are queued: await the sends`,
+      );
+    }
+  }
+
+  /** Schedules the write. The promise is pending while more is queued than the high-water mark. */
+  accept(): Promise<void> {
+    if (!this.#scheduled && this.#used > 0) {
+      this.#scheduled = true;
+      // Not queueMicrotask: Node makes an async resource of each.
+      accepted.then(this.#flushTask);
+    }
+    const { sendHighWater } = this.#limits;
+    if (this.queued <= sendHighWater) return accepted;
+    this.#queued = this.#transport.queued;
+    if (this.queued <= sendHighWater) return accepted;
+    this.#drained ??= defer();
+    return this.#drained.promise;
+  }
+
+  flush(): void {
+    if (this.#used === 0) return;
+    const size = this.#used;
+    this.#used = 0;
+    this.#write(this.bytes.subarray(0, size), []);
+  }
+
+  /** Runs `send`, whose writes block until the kernel has taken them. */
+  blocking(send: () => void): void {
+    if (this.#transport.writeSync === undefined) throw new ClosedError('only a sandboxee may block on its channel');
+    this.#blocking = true;
+    try {
+      send();
+      this.flush();
+    } finally {
+      this.#blocking = false;
+    }
+  }
+
+  /** Pending sends reject with `reason`. */
+  close(reason: Error): void {
+    this.#closed = true;
+    this.#used = 0;
+    this.#queued = 0;
+    if (this.#drained === null) return;
+    markHandled(this.#drained.promise);
+    this.#drained.reject(reason);
+    this.#drained = null;
+  }
+
+  #reserve(size: number): number {
+    if (size > CAPACITY - this.#used) this.flush();
+    const at = this.#used;
+    this.#used = at + size;
+    this.#position += size;
+    return at;
+  }
+
+  #write(bytes: Uint8Array, fds: number[]): void {
+    try {
+      if (!this.#blocking) {
+        this.#queued = this.#transport.write(bytes, fds);
+      } else {
+        this.#transport.writeSync?.(bytes, fds, -1);
+        this.#queued = 0;
+      }
+    } catch (error) {
+      if (fds.length > 0 && errnoName(error) === 'ETOOMANYREFS') throw tooManyInFlight(error);
+      throw this.#onFailure(error);
+    }
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#drained === null || this.queued > this.#limits.sendHighWater) return;
+    this.#drained.resolve();
+    this.#drained = null;
+  }
+}
+
+function tooManyInFlight(cause: unknown): LimitExceeded {
+  // The kernel's limit is RLIMIT_NOFILE, for all unread fds of one user together; it does not say how many there are.
+  return new LimitExceeded('fds in flight', 1, 0, 'too many fds are on their way to processes that do not read them', {
+    cause,
+  });
+}
+
+function errnoName(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

@@ -1,0 +1,86 @@
+import { InvalidArgument, ProtocolError } from './errors.js';
+
+/**
+ * What the sandboxee may do with the memory: `read-only`, sealed so that it can never write; `writable`, which the broker
+ * only ever copies out of; `unsafe`, the same memory, of which the broker may take a view while the sandboxee can write it.
+ */
+export type BufferMode = 'read-only' | 'writable' | 'unsafe';
+
+/**
+ * Memory that both sides can reach, made by the broker, of fixed size. It is owned by one side at a time: sending it *moves*
+ * it, also when the send fails. Offsets and sizes are bytes.
+ */
+export interface SharedBuffer extends Disposable {
+  readonly id: number;
+  readonly size: number;
+  readonly mode: BufferMode;
+  /** A copy that nobody else can change. */
+  copyOut(start?: number, end?: number): Buffer;
+  copyIn(bytes: Uint8Array, at?: number): void;
+  /**
+   * The memory itself, which the peer may change while it is looked at: nothing may be decided on it, and no decoder, regular
+   * expression or text conversion may read it. Empty once the buffer is closed or moved.
+   *
+   * In the broker only for mode `unsafe`. In the sandboxee for all; writing to `read-only` memory kills the process.
+   */
+  unsafeBytes(): Uint8Array;
+  close(): void;
+}
+
+/** What a frame says of the buffer that it carries. */
+export interface BufferFacts {
+  readonly id: number;
+  readonly mode: BufferMode;
+  readonly size: number;
+}
+
+/** A buffer that has arrived and that nobody has received yet. Exactly one of the two is called. */
+export interface ArrivedBuffer {
+  open(): SharedBuffer;
+  discard(): void;
+}
+
+/** One side's buffers. */
+export interface BufferHome {
+  /** `fd` is owned from the call on, also when it throws: ProtocolError for what is no buffer that the peer may have. */
+  arrive(fd: number, facts: BufferFacts): ArrivedBuffer;
+  /** Moves the buffer out. The fd is a number of its own, for the transport to close. */
+  depart(buffer: SharedBuffer): { readonly fd: number; readonly facts: BufferFacts };
+  /** A buffer that departed could not be sent after all. */
+  lost(id: number): void;
+  /** The broker's side: makes a buffer, or throws BufferQuota. */
+  create?(size: number, mode: BufferMode): SharedBuffer;
+  /** The broker's side: the peer lets go of a buffer without sending it. */
+  released?(id: number): void;
+  /** The sandboxee's side: `release` tells the broker. */
+  attach?(release: (id: number) => void): void;
+  /** The channel has ended. Buffers that are held stay usable. */
+  close(): void;
+}
+
+const modes: readonly BufferMode[] = ['read-only', 'writable', 'unsafe'];
+
+export function modeNumber(mode: BufferMode): number {
+  const number = modes.indexOf(mode);
+  if (number < 0) throw new InvalidArgument(`mode ${JSON.stringify(mode)}: use ${modes.join(', ')}`);
+  return number;
+}
+
+export function modeOf(number: number): BufferMode {
+  const mode = modes[number];
+  if (mode === undefined) throw new ProtocolError(`the peer named buffer mode ${number}, which does not exist`);
+  return mode;
+}
+
+/** Throws unless `bytes` fit at `at`. */
+export function checkCopyIn(size: number, bytes: Uint8Array, at: number): void {
+  if (!Number.isInteger(at) || at < 0 || bytes.length > size - at) {
+    throw new InvalidArgument(`${bytes.length} bytes at ${at} do not fit a buffer of ${size}`);
+  }
+}
+
+export function checkRange(size: number, start: number, end: number): void {
+  if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start || end > size) {
+    throw new InvalidArgument(`[${start}, ${end}) is no part of a buffer of ${size} bytes`);
+  }
+}

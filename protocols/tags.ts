@@ -1,0 +1,48 @@
+/**
+ * The frame tags: one table for both sides. The C header of the launcher and of the C client is generated from it.
+ *
+ * Numbers up to 0x800002ff are those of Sandbox2's comms.h; ours begin at 0x80010000. A tag below 0x80000000 belongs to
+ * the user (`sendTlv`).
+ */
+export const Tag = {
+  Bool: 0x80000001,
+  Int8: 0x80000002,
+  Uint8: 0x80000003,
+  Int16: 0x80000004,
+  Uint16: 0x80000005,
+  Int32: 0x80000006,
+  Uint32: 0x80000007,
+  Int64: 0x80000008,
+  Uint64: 0x80000009,
+  String: 0x80000100,
+  Bytes: 0x80000101,
+  Proto: 0x80000102,
+  Fd: 0x80000201,
+  Value: 0x80010001,
+  SharedBuffer: 0x80010002,
+  BufferRequest: 0x80010010,
+  BufferGrant: 0x80010011,
+  BufferRefusal: 0x80010012,
+  BufferRelease: 0x80010013,
+  Hello: 0x80010020,
+  Filter: 0x80010021,
+  Listener: 0x80010022,
+  Sealed: 0x80010023,
+  Go: 0x80010024,
+  GateFailed: 0x80010025,
+  Stage: 0x80010030,
+  Launched: 0x80010031,
+  Failed: 0x80010032,
+  Exited: 0x80010033,
+} as const;
+
+/** User tags are below this. */
+export const FIRST_RESERVED_TAG = 0x80000000;
+
+const names = new Map<number, string>(Object.entries(Tag).map(([name, tag]) => [tag, name]));
+
+/** The tag as an error message shows it: `Int8`, `user tag 7`, `unknown tag 0x80000fff`. */
+export function tagName(tag: number): string {
+  if (tag < FIRST_RESERVED_TAG) return `user tag ${tag}`;
+  return names.get(tag) ?? `unknown tag 0x${tag.toString(16)}`;
+}

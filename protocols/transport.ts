@@ -1,0 +1,54 @@
+/**
+ * What carries frames: a socket through the native endpoint, or a pair in memory. Both keep the promises below, and the
+ * same tests run over both.
+ *
+ * - Bytes arrive in order. `slab` is reused: what is in it is gone after `onBatch` returns.
+ * - fds arrive no later than the first byte of what they were written with, in order; they may come glued behind earlier
+ *   bytes.
+ * - `write` owns the fds from the call on, also when it throws, and neither keeps nor changes `bytes`.
+ */
+export interface Transport {
+  readonly slab: Buffer;
+  /** Bytes that `write` took and the kernel has not. */
+  readonly queued: number;
+
+  /**
+   * `filled` bytes are in the slab, those left over last time included. `fds` came with them and belong to the callee.
+   * Returns how many bytes it consumed; the rest stays at the front of the slab for next time.
+   */
+  onBatch: OnBatch;
+  /** Nothing is queued any more. */
+  onDrain: () => void;
+
+  /** Begins delivery. Referenced by default: it keeps the process alive. */
+  start(): void;
+  pause(): void;
+  resume(): void;
+  ref(): void;
+  unref(): void;
+
+  /**
+   * Sends, queueing what does not fit; returns the bytes still queued. Throws an errno error when the peer is gone;
+   * ETOOMANYREFS fails this write alone, with nothing of it sent.
+   */
+  write(bytes: Uint8Array, fds: number[]): number;
+  /** Both directions: the peer reads what was sent and then the end. */
+  shutdown(): void;
+  /** Drops what is queued. Idempotent. */
+  close(): void;
+
+  /** Blocks for one batch, which goes through `onBatch`. False at the timeout. Milliseconds; -1 waits for ever. */
+  receiveSync?(timeoutMs: number): boolean;
+  /** Blocks until all that is queued and `bytes` are sent. */
+  writeSync?(bytes: Uint8Array, fds: number[], timeoutMs: number): void;
+}
+
+export type OnBatch = (filled: number, fds: number[] | null, status: number) => number;
+
+/** `status` of a batch. Any other negative number is -errno of a receive that failed for good. */
+export const BatchStatus = {
+  Open: 0,
+  EndOfFile: 1,
+  /** fds were lost because this process could not take them (its own limit of open files), not by the peer's doing. */
+  ControlTruncated: -1000,
+} as const;

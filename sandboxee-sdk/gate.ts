@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../native/locate.js';
+import * as native from '../native/sandboxee.js';
+import { BlockingComms } from '../protocols/blocking-comms.js';
+import { EndpointTransport } from '../protocols/endpoint-transport.js';
+import { encodeFrame } from '../protocols/frames.js';
+import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
+import { MappedBuffers } from '../protocols/mapped-buffer.js';
+import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
+import { Tag } from '../protocols/tags.js';
+
+/** The sandboxee's side of its gate, after it has shut. */
+export interface Gate extends Disposable {
+  /** Typed values, fds and shared buffers, in order; also in forms that block. */
+  readonly comms: BlockingComms;
+  /**
+   * Shared memory, which only the broker can make; owned by the caller until it is sent, closed or disposed of.
+   *
+   * @param size bytes
+   * @throws BufferQuota where the broker's limit for this sandboxee is used up
+   */
+  requestBuffer(size: number, mode?: BufferMode): Promise<SharedBuffer>;
+  /** Ends the channel. The fd itself stays: its number is reserved. */
+  close(): void;
+}
+
+let entered = false;
+
+/**
+ * Shuts the gate behind this process: from when it resolves on, every thread is filtered, and the process is untrusted.
+ * Load and warm up everything before; call it once.
+ *
+ * @throws Error where the process was not started by `launch()`, or the filter cannot be installed; the broker is told,
+ *   and ends the process
+ */
+export async function sandboxMeHere(): Promise<Gate> {
+  if (entered) throw new Error('sandboxMeHere() was called before: a gate shuts once');
+  entered = true;
+  const comms = openComms();
+  warmUp();
+  await comms.sendControl(Tag.Hello, encodeHello({ protocol: PROTOCOL_VERSION, sdk: ownVersion(), node: process.version, pid: process.pid }));
+  const { payload } = await comms.recvControl(Tag.Filter);
+  enter(comms, payload);
+  await comms.recvControl(Tag.Go);
+  return {
+    comms,
+    requestBuffer: (size, mode) => comms.requestBuffer(size, mode),
+    close: () => comms.close(),
+    [Symbol.dispose]: () => comms.close(),
+  };
+}
+
+function openComms(): BlockingComms {
+  try {
+    const transport = new EndpointTransport(COMMS_FD, { keepFd: true });
+    return new BlockingComms(transport, { role: 'sandboxee', phase: 'handshake', buffers: new MappedBuffers() }).start();
+  } catch (cause) {
+    throw new Error(`fd ${COMMS_FD} is no channel: sandboxMeHere() works only in a process that launch() of sallyport started`, { cause });
+  }
+}
+
+/** Node makes these streams when they are first used, with syscalls that the policy does not allow. */
+function warmUp(): void {
+  void process.stdout;
+  void process.stderr;
+  // Node's own handler would start an inspector, whose socket is a violation: anybody's signal could end the sandboxee.
+  process.on('SIGUSR1', () => {});
+}
+
+function enter(comms: BlockingComms, payload: Buffer): void {
+  const { flags, program } = parseFilter(payload);
+  const nothing = new Uint8Array(0);
+  try {
+    native.enterGate(COMMS_FD, program, flags, encodeFrame(Tag.Listener, nothing), encodeFrame(Tag.Sealed, nothing));
+  } catch (error) {
+    comms.sendControlSync(Tag.GateFailed, encodeGateFailure(failureOf(error)));
+    throw error;
+  }
+}
+
+function failureOf(error: unknown): { step: string; errno: number; message: string } {
+  const errno = error instanceof Error && 'errno' in error && typeof error.errno === 'number' ? error.errno : 0;
+  return { step: 'filter', errno, message: error instanceof Error ? error.message : String(error) };
+}
+
+function ownVersion(): string {
+  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+  const { version }: { version?: unknown } = JSON.parse(text);
+  return typeof version === 'string' ? version : '';
+}

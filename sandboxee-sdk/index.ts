@@ -1,0 +1,5 @@
+export type { Comms } from '../protocols/comms.js';
+export * from '../protocols/errors.js';
+export { Fd } from '../protocols/fd.js';
+export type { SharedBuffer } from '../protocols/shared-buffer.js';
+export { type Gate, sandboxMeHere } from './gate.js';
