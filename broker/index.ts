@@ -15,3 +15,4 @@ export { type NodePolicyOptions, policies, Policy, PolicyBuilder, PolicyError, t
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './preparation.js';
 export { type Denial, describeResult, type RefusedSyscall, type ResourceUsage, type Result, type Violation } from './result.js';
 export type { Sandboxee } from './sandboxee.js';
+export { escapeText } from '../protocols/text.js';

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { escapeText } from './text.js';
+import { escapeText } from '../protocols/text.js';
 
 const WINDOW = 250;
 /** What one sandboxee may write in a window before it has to wait: 1 MiB a second. */

@@ -88,8 +88,9 @@ export class Session {
     return this.#layers;
   }
 
-  /** Kills the tree. The first cause counts; later ones are too late. */
+  /** Kills the tree. The first cause counts: also a violation that the monitor has seen and not yet had the time to tell. */
   end(cause: Ending): void {
+    this.#monitor?.report();
     this.#cause ??= cause;
     this.#process.kill();
   }
@@ -165,11 +166,13 @@ export class Session {
       onDropped: (count) => this.events.emit('denials-dropped', count),
       onViolation: (violation) => {
         if (this.#cause !== undefined) return;
-        this.end({ status: 'violation', ...violation });
+        this.#cause = { status: 'violation', ...violation };
         publish('violation', { pid: this.pid, violation });
         this.events.emit('violation', violation);
       },
-      onFailure: (message) => this.end({ status: 'internal-error', message: `the monitor failed: ${message}` }),
+      onFailure: (message) => {
+        this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
+      },
     });
   }
 
@@ -206,7 +209,7 @@ export class Session {
     this.#monitor?.[Symbol.dispose]();
     await Promise.all([this.#output.stdout.finish(), this.#output.stderr.finish(), this.comms.finish(END_PATIENCE)]);
     const usage = usageOf(end);
-    const ending = this.#cause ?? this.#explain(end, usage);
+    const ending = this.#cameTooLate(end) ? this.#explain(end, usage) : (this.#cause ?? this.#explain(end, usage));
     const stderr = this.#output.stderr.tail;
     const result: Result = { ...ending, usage, layers: this.#layers, denials: [...this.#denials], stderr };
     this.comms.attachResult(result);
@@ -215,6 +218,11 @@ export class Session {
     publish('result', { pid: this.pid, result });
     this.events.emit('result', result);
     return result;
+  }
+
+  /** It had ended by itself when it was killed: the launcher could still tell how. */
+  #cameTooLate({ status }: ProcessEnd): boolean {
+    return this.#cause?.status === 'killed' && status !== undefined;
   }
 
   #explain({ status, failure }: ProcessEnd, usage: ResourceUsage): Ending {

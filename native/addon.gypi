@@ -1,6 +1,11 @@
 # What both addons are made of.
 {
-  'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_CPP_EXCEPTIONS_ALL'],
+  'defines': [
+    'NAPI_VERSION=8',
+    'NODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    # Without it, a worker_thread that is terminated inside one of our callbacks aborts the process.
+    'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+  ],
   'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
   'cflags!': ['-fno-exceptions'],
   'cflags_cc!': ['-fno-exceptions'],

@@ -84,7 +84,7 @@ export class BlockingComms extends Comms {
   }
 
   sendBufferSync(buffer: SharedBuffer): void {
-    this.sendBlocking(this.codecs.buffer(), buffer);
+    this.sendBlocking(this.codecs.buffer, buffer);
   }
 
   recvInt8Sync(options?: ReceiveOptions): number {
@@ -148,7 +148,7 @@ export class BlockingComms extends Comms {
   }
 
   recvBufferSync(options?: ReceiveOptions): SharedBuffer {
-    return this.receiveBlocking(this.codecs.buffer(), options);
+    return this.receiveBlocking(this.codecs.buffer, options);
   }
 
   requestBufferSync(size: number, mode: BufferMode = 'writable'): SharedBuffer {

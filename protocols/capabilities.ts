@@ -60,10 +60,11 @@ function refuseDirectory(fd: Fd, allow: true | undefined): void {
   if (fd.access === 'path') throw new FdKindError('the fd is O_PATH: that takes { dangerouslyAllowDirectory: true }');
 }
 
-export function bufferCodec(home: BufferHome, fds: FdOperations): Codec<SharedBuffer> {
+export function bufferCodec(exchange: { readonly home: BufferHome }, fds: FdOperations): Codec<SharedBuffer> {
   return {
     tag: Tag.SharedBuffer,
     encode(out, buffer) {
+      const { home } = exchange;
       const { fd, facts } = home.depart(buffer);
       try {
         out.frameWithFd(Tag.SharedBuffer, encodeFacts(facts), fd, fds.close);

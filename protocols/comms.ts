@@ -46,7 +46,7 @@ export class Comms extends Channel {
     this.codecs = {
       fd: fdCodec(fds),
       value: valueCodec(this.limits),
-      buffer: () => bufferCodec(buffers.home, fds),
+      buffer: bufferCodec(buffers, fds),
     };
   }
 
@@ -116,7 +116,7 @@ export class Comms extends Channel {
 
   /** Moves the buffer, also when the send fails. */
   sendBuffer(buffer: SharedBuffer): Promise<void> {
-    return this.send(this.codecs.buffer(), buffer);
+    return this.send(this.codecs.buffer, buffer);
   }
 
   recvInt8(options?: ReceiveOptions): Promise<number> {
@@ -182,7 +182,7 @@ export class Comms extends Channel {
 
   /** The caller owns the buffer. */
   recvBuffer(options?: ReceiveOptions): Promise<SharedBuffer> {
-    return this.receive(this.codecs.buffer(), options);
+    return this.receive(this.codecs.buffer, options);
   }
 
   /** The broker's side: a buffer out of the sandboxee's quota. Throws BufferQuota. */

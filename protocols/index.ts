@@ -28,4 +28,5 @@ export { type ChannelLimitOptions, type ChannelLimits, defaultLimits, type Value
 export type { Value } from './msgpack.js';
 export type { ProtoDecoder, ProtoEncoder, Tlv, ValueOptions } from './payloads.js';
 export type { BufferMode, SharedBuffer } from './shared-buffer.js';
+export { escapeText } from './text.js';
 export { KiB, MiB } from './units.js';

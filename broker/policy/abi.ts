@@ -6,9 +6,6 @@ import { type Architecture, AUDIT_ARCH_AARCH64 } from './syscalls/index.js';
 
 export type Names = Readonly<Record<string, number>>;
 
-/** The fd of the comms socket in a sandboxee; `protocols/handshake.ts` has the same number for those who speak on it. */
-export const COMMS_FD = 3;
-
 export const PROT = {
   PROT_READ: 1,
   PROT_WRITE: 2,

@@ -90,37 +90,37 @@ export class PolicyBuilder {
 
   /** Allows `read`, `readv`, `preadv`, `preadv2`, `pread64`. */
   allowRead(): PolicyBuilder {
-    return this.#add('allowRead()', ['read', 'readv', 'preadv', 'preadv2', 'pread64'], allow());
+    return this.#allow('allowRead()', 'read', 'readv', 'preadv', 'preadv2', 'pread64');
   }
 
   /** Allows `write`, `writev`, `pwritev`, `pwrite64`. */
   allowWrite(): PolicyBuilder {
-    return this.#add('allowWrite()', ['write', 'writev', 'pwritev', 'pwrite64'], allow());
+    return this.#allow('allowWrite()', 'write', 'writev', 'pwritev', 'pwrite64');
   }
 
   /** Allows `poll`, `ppoll`. */
   allowPoll(): PolicyBuilder {
-    return this.#add('allowPoll()', ['poll', 'ppoll'], allow());
+    return this.#allow('allowPoll()', 'poll', 'ppoll');
   }
 
   /** Allows `epoll_wait`, `epoll_pwait`, `epoll_pwait2`. */
   allowEpollWait(): PolicyBuilder {
-    return this.#add('allowEpollWait()', ['epoll_wait', 'epoll_pwait', 'epoll_pwait2'], allow());
+    return this.#allow('allowEpollWait()', 'epoll_wait', 'epoll_pwait', 'epoll_pwait2');
   }
 
   /** Allows `epoll_create`, `epoll_create1`, `epoll_ctl`, `epoll_wait`, `epoll_pwait`, `epoll_pwait2`. */
   allowEpoll(): PolicyBuilder {
-    return this.allowEpollWait().#add('allowEpoll()', ['epoll_create', 'epoll_create1', 'epoll_ctl'], allow());
+    return this.allowEpollWait().#allow('allowEpoll()', 'epoll_create', 'epoll_create1', 'epoll_ctl');
   }
 
   /** Allows `eventfd`, `eventfd2`. */
   allowEventFd(): PolicyBuilder {
-    return this.#add('allowEventFd()', ['eventfd', 'eventfd2'], allow());
+    return this.#allow('allowEventFd()', 'eventfd', 'eventfd2');
   }
 
   /** Allows `pipe`, `pipe2`. */
   allowPipe(): PolicyBuilder {
-    return this.#add('allowPipe()', ['pipe', 'pipe2'], allow());
+    return this.#allow('allowPipe()', 'pipe', 'pipe2');
   }
 
   /** Allows `fcntl` for the flags of an fd (O_ASYNC excepted), locks, and duplicates. */
@@ -139,28 +139,27 @@ export class PolicyBuilder {
 
   /** Allows `creat`, `open`, `openat`. */
   allowOpen(): PolicyBuilder {
-    return this.#add('allowOpen()', ['creat', 'open', 'openat'], allow());
+    return this.#allow('allowOpen()', 'creat', 'open', 'openat');
   }
 
   /** Allows `fstat`, `fstatfs`, `lstat`, `newfstatat`, `stat`, `statfs`, `statx`. */
   allowStat(): PolicyBuilder {
-    const syscalls = ['fstat', 'fstatfs', 'lstat', 'newfstatat', 'stat', 'statfs', 'statx'] as const;
-    return this.#add('allowStat()', syscalls, allow());
+    return this.#allow('allowStat()', 'fstat', 'fstatfs', 'lstat', 'newfstatat', 'stat', 'statfs', 'statx');
   }
 
   /** Allows `access`, `faccessat`, `faccessat2`. */
   allowAccess(): PolicyBuilder {
-    return this.#add('allowAccess()', ['access', 'faccessat', 'faccessat2'], allow());
+    return this.#allow('allowAccess()', 'access', 'faccessat', 'faccessat2');
   }
 
   /** Allows `readlink`, `readlinkat`. */
   allowReadlink(): PolicyBuilder {
-    return this.#add('allowReadlink()', ['readlink', 'readlinkat'], allow());
+    return this.#allow('allowReadlink()', 'readlink', 'readlinkat');
   }
 
   /** Allows `getdents`, `getdents64`. */
   allowReaddir(): PolicyBuilder {
-    return this.#add('allowReaddir()', ['getdents', 'getdents64'], allow());
+    return this.#allow('allowReaddir()', 'getdents', 'getdents64');
   }
 
   /** The monitor answers these with ENOENT and reports each as a denial. They have to take a path. */
@@ -185,7 +184,7 @@ export class PolicyBuilder {
 
   /** Allows `brk`, `munmap`, `mremap`, and `mmap` of private anonymous memory without PROT_EXEC. */
   allowSystemMalloc(): PolicyBuilder {
-    return this.#add('allowSystemMalloc()', ['brk', 'munmap', 'mremap'], allow()).#add(
+    return this.#allow('allowSystemMalloc()', 'brk', 'munmap', 'mremap').#add(
       'allowSystemMalloc()',
       ['mmap'],
       rules.mapAnonymous,
@@ -204,10 +203,10 @@ export class PolicyBuilder {
 
   /** Allows `mmap` of an fd, shared and without PROT_EXEC, and `munmap`, `fstat`, `close`. */
   allowSharedMemory(): PolicyBuilder {
-    return this.#add('allowSharedMemory()', ['mmap'], rules.mapShared).#add(
+    return this.#allow('allowSharedMemory()', 'munmap', 'fstat', 'close').#add(
       'allowSharedMemory()',
-      ['munmap', 'fstat', 'close'],
-      allow(),
+      ['mmap'],
+      rules.mapShared,
     );
   }
 
@@ -215,7 +214,7 @@ export class PolicyBuilder {
 
   /** Allows `exit`, `exit_group`. */
   allowExit(): PolicyBuilder {
-    return this.#add('allowExit()', ['exit', 'exit_group'], allow());
+    return this.#allow('allowExit()', 'exit', 'exit_group');
   }
 
   /** Allows `futex` with one operation (FUTEX_*), private or shared. */
@@ -227,7 +226,7 @@ export class PolicyBuilder {
   allowThreads(): PolicyBuilder {
     return this.#add('allowThreads()', ['clone'], rules.cloneThread)
       .#add('allowThreads()', ['futex'], rules.threadFutex)
-      .#add('allowThreads()', ['set_robust_list', 'rseq'], allow());
+      .#allow('allowThreads()', 'set_robust_list', 'rseq');
   }
 
   /** Allows `prctl` with PR_SET_NAME. */
@@ -243,44 +242,44 @@ export class PolicyBuilder {
   /** Allows `rt_sigaction`, `rt_sigreturn`, `rt_sigprocmask`, `sigaltstack`, `restart_syscall`. */
   allowHandleSignals(): PolicyBuilder {
     const syscalls = ['rt_sigaction', 'rt_sigreturn', 'rt_sigprocmask', 'sigaltstack', 'restart_syscall'] as const;
-    return this.#add('allowHandleSignals()', syscalls, allow());
+    return this.#allow('allowHandleSignals()', ...syscalls);
   }
 
   // Questions
 
   /** Allows `clock_getres`, `clock_gettime`, `gettimeofday`, `time`. */
   allowTime(): PolicyBuilder {
-    return this.#add('allowTime()', ['clock_getres', 'clock_gettime', 'gettimeofday', 'time'], allow());
+    return this.#allow('allowTime()', 'clock_getres', 'clock_gettime', 'gettimeofday', 'time');
   }
 
   /** Allows `clock_nanosleep`, `nanosleep`. */
   allowSleep(): PolicyBuilder {
-    return this.#add('allowSleep()', ['clock_nanosleep', 'nanosleep'], allow());
+    return this.#allow('allowSleep()', 'clock_nanosleep', 'nanosleep');
   }
 
   /** Allows `getuid`, `geteuid`, `getresuid`, `getgid`, `getegid`, `getresgid`, `getgroups`. */
   allowGetIDs(): PolicyBuilder {
     const syscalls = ['getuid', 'geteuid', 'getresuid', 'getgid', 'getegid', 'getresgid', 'getgroups'] as const;
-    return this.#add('allowGetIDs()', syscalls, allow());
+    return this.#allow('allowGetIDs()', ...syscalls);
   }
 
   /** Allows `getpid`, `getppid`, `gettid`. */
   allowGetPIDs(): PolicyBuilder {
-    return this.#add('allowGetPIDs()', ['getpid', 'getppid', 'gettid'], allow());
+    return this.#allow('allowGetPIDs()', 'getpid', 'getppid', 'gettid');
   }
 
   /** Allows `getrlimit`, and `prlimit64` that reads the caller's own limits. */
   allowGetRlimit(): PolicyBuilder {
-    return this.#add('allowGetRlimit()', ['getrlimit'], allow()).#add(
-      'allowGetRlimit()',
-      ['prlimit64'],
-      rules.readOwnLimits,
-    );
+    return this.#allow('allowGetRlimit()', 'getrlimit').#add('allowGetRlimit()', ['prlimit64'], rules.readOwnLimits);
   }
 
   /** Allows `getrandom`. */
   allowGetRandom(): PolicyBuilder {
-    return this.#add('allowGetRandom()', ['getrandom'], allow());
+    return this.#allow('allowGetRandom()', 'getrandom');
+  }
+
+  #allow(name: string, ...syscalls: readonly SyscallName[]): PolicyBuilder {
+    return this.#add(name, syscalls, allow());
   }
 
   #block(name: string, syscalls: readonly SyscallName[], error: ErrnoName): PolicyBuilder {

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { escapeText } from '../text.js';
+import { escapeText } from '../../protocols/text.js';
 import {
   AF,
   ARCH_PRCTL,

@@ -9,7 +9,8 @@ export interface Probe {
 }
 
 const PROBES: readonly Probe[] = [
-  { path: '/etc/localtime', why: 'ICU and glibc: the time zone, at the first Date; also a readlink' },
+  { path: '/etc/localtime', why: 'ICU and glibc: the time zone, at the first Date' },
+  { path: '/etc', why: 'ICU resolves the links of /etc/localtime by itself, from the top' },
   { path: '/etc/timezone', why: 'ICU: the time zone' },
   { path: '/usr/share/zoneinfo*', why: 'ICU and glibc: the time zone' },
   { path: '/usr/lib/zoneinfo*', why: 'ICU: the time zone' },

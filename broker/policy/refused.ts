@@ -2,8 +2,10 @@
  * What every policy refuses, whatever its author says. One table, used twice: stage 0 has it from before the program
  * starts, without a listener, and the late filter repeats it with one.
  */
+
 import { constants } from 'node:os';
-import { AF, ARCH_PRCTL, CLONE, COMMS_FD, FCNTL, IOCTL, O_ASYNC, PRCTL } from './abi.js';
+import { COMMS_FD } from '../../protocols/handshake.js';
+import { AF, ARCH_PRCTL, CLONE, FCNTL, IOCTL, O_ASYNC, PRCTL } from './abi.js';
 import { all, any, arg, errno, not, violation, when } from './bpf/dsl.js';
 import { type Action, type Condition, canAllow, type Expression } from './bpf/nodes.js';
 import type { SyscallName } from './syscalls/index.js';
@@ -173,6 +175,13 @@ function refuse(refusal: Refusal, rest: Expression): Expression {
   return refusal.when === undefined ? answer : when<Action>(refusal.when, answer).otherwise(rest);
 }
 
+const BY_SYSCALL: ReadonlyMap<SyscallName, readonly Refusal[]> = new Map(
+  REFUSALS.flatMap(({ syscalls }) => syscalls).map((name) => [
+    name,
+    REFUSALS.filter(({ syscalls }) => syscalls.includes(name)),
+  ]),
+);
+
 function inForce(stage: Refusal['from'], syscall: SyscallName): readonly Refusal[] {
-  return REFUSALS.filter(({ from, syscalls }) => (stage === 'gate' || from === stage) && syscalls.includes(syscall));
+  return (BY_SYSCALL.get(syscall) ?? []).filter(({ from }) => stage === 'gate' || from === stage);
 }

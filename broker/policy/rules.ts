@@ -1,8 +1,8 @@
 /** Rules on arguments that have a name. The builder's words and the presets are made of them. */
+import { COMMS_FD } from '../../protocols/handshake.js';
 import {
   CLOCK,
   CLONE,
-  COMMS_FD,
   FCNTL,
   FUTEX,
   FUTEX_CLOCK_REALTIME,

@@ -12,7 +12,7 @@ import { type Architecture, type SyscallName, syscallTable } from './syscalls/in
  * says the same of each of them, and of two filters that notify the newer one's listener is told; killing here would
  * take precedence and leave nothing to report. So it is for other architectures and x32 too.
  */
-export function stage0Program(arch: Architecture): Uint8Array {
+export const stage0Program = once((arch) => {
   const table = syscallTable(arch);
   const rules = new Map<number, Expression>();
   for (const name of table.names()) {
@@ -27,7 +27,7 @@ export function stage0Program(arch: Architecture): Uint8Array {
     unknown: NO_SUCH_SYSCALL,
     foreign: violation(),
   });
-}
+});
 
 /** What pid 1 does once the program runs: it waits, reaps, tells the broker by the life socket, kills and exits. */
 const SUPERVISE: readonly SyscallName[] = [
@@ -49,7 +49,7 @@ const SUPERVISE: readonly SyscallName[] = [
 ];
 
 /** For the launcher itself, in the loop in which it supervises. A sandboxee that took it over would gain nothing. */
-export function launcherProgram(arch: Architecture): Uint8Array {
+export const launcherProgram = once((arch) => {
   const table = syscallTable(arch);
   const rules = new Map<number, Expression>();
   for (const name of SUPERVISE) {
@@ -64,4 +64,14 @@ export function launcherProgram(arch: Architecture): Uint8Array {
     unknown: killProcess(),
     foreign: killProcess(),
   });
+});
+
+/** Every launch uses both, and they never differ. Whoever gets the bytes leaves them as they are. */
+function once(make: (arch: Architecture) => Uint8Array): (arch: Architecture) => Uint8Array {
+  const made = new Map<Architecture, Uint8Array>();
+  return (arch) => {
+    const program = made.get(arch) ?? make(arch);
+    made.set(arch, program);
+    return program;
+  };
 }

@@ -4,7 +4,7 @@ import { EndpointTransport } from '../../protocols/endpoint-transport.js';
 import { FrameParser } from '../../protocols/frames.js';
 import { Tag } from '../../protocols/tags.js';
 import { BatchStatus, type Transport } from '../../protocols/transport.js';
-import { escapeText } from '../text.js';
+import { escapeText } from '../../protocols/text.js';
 
 /** A step of the launcher's plan that failed: its index in the plan, its op, the kernel's errno and what it was about. */
 export interface StepFailure {

@@ -1,4 +1,4 @@
-import type { Comms, Fd, SharedBuffer } from 'sallyport/protocols';
+import { type Comms, escapeText, type Fd, type SharedBuffer } from 'sallyport/protocols';
 
 /**
  * Every message between the thumbnails app and its sandboxee, both halves of each, in the order in which they cross:
@@ -19,6 +19,7 @@ export type Answer =
 
 /** A thumbnail is at most this many times as high as it is wide. */
 export const HIGHEST_RATIO = 16;
+const MOST_REASON = 200;
 
 export async function sendPicture(comms: Comms, job: Extract<Job, { kind: 'picture' }>, file: Fd): Promise<void> {
   await comms.sendValue(job);
@@ -41,7 +42,7 @@ export async function sendPixels(comms: Comms, answer: Extract<Answer, { kind: '
 }
 
 export async function sendRefusal(comms: Comms, reason: string): Promise<void> {
-  await comms.sendValue({ kind: 'refused', reason: reason.slice(0, 200) });
+  await comms.sendValue({ kind: 'refused', reason: reason.slice(0, MOST_REASON) });
 }
 
 export interface Pixels {
@@ -65,7 +66,7 @@ export class HostileAnswer extends Error {
  */
 export async function receiveAnswer(comms: Comms, job: Extract<Job, { kind: 'picture' }>): Promise<Pixels | string> {
   const answer = parseAnswer(await comms.recvValue());
-  if (answer.kind === 'refused') return answer.reason;
+  if (answer.kind === 'refused') return escapeText(answer.reason, { max: MOST_REASON });
   const { width, height, channels } = answer;
   using buffer = await comms.recvBuffer();
   if (width < 1 || width > job.width || height < 1 || height > job.width * HIGHEST_RATIO) {
@@ -79,7 +80,7 @@ export async function receiveAnswer(comms: Comms, job: Extract<Job, { kind: 'pic
 
 function parseAnswer(value: unknown): Answer {
   if (typeof value !== 'object' || value === null || !('kind' in value)) throw new HostileAnswer('no answer of this protocol');
-  if (value.kind === 'refused' && 'reason' in value && typeof value.reason === 'string' && value.reason.length <= 200) {
+  if (value.kind === 'refused' && 'reason' in value && typeof value.reason === 'string' && value.reason.length <= MOST_REASON) {
     return { kind: 'refused', reason: value.reason };
   }
   if (value.kind !== 'pixels') throw new HostileAnswer('no answer of this protocol');

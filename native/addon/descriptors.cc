@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,7 +44,7 @@ Napi::Value Describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const int fd = FdArgument(info[0], "fd");
   struct stat facts;
-  if (fstat(fd, &facts) < 0) throw SystemError(env, errno, "fstat", Named(fd));
+  if (StatFd(fd, &facts) < 0) throw SystemError(env, errno, "fstat", Named(fd));
   const int flags = fcntl(fd, F_GETFL);
   if (flags < 0) throw SystemError(env, errno, "fcntl", "F_GETFL of " + Named(fd));
 
@@ -61,6 +62,8 @@ Napi::Value Describe(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+int StatFd(int fd, struct stat* facts) { return int(syscall(SYS_fstat, fd, facts)); }
 
 void DefineDescriptors(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicate", Napi::Function::New(env, Duplicate, "duplicate"));

@@ -80,9 +80,12 @@ Napi::RangeError OutOfRange(Napi::Env env, const std::string& message) {
   return error;
 }
 
-void ReportUncaught(const Napi::Error& error) {
-  // Fails where the environment is ending: then nobody is left to be told.
-  napi_fatal_exception(error.Env(), error.Value());
+void ReportUncaught(const Napi::Error& error) noexcept {
+  try {
+    napi_fatal_exception(error.Env(), error.Value());
+  } catch (const Napi::Error&) {
+    // The environment is ending: nobody is left to be told.
+  }
 }
 
 }  // namespace sallyport

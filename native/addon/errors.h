@@ -20,6 +20,6 @@ Napi::TypeError InvalidType(Napi::Env env, const std::string& message);
 Napi::RangeError OutOfRange(Napi::Env env, const std::string& message);
 
 // For callbacks that libuv called: what nobody can catch becomes an 'uncaughtException'.
-void ReportUncaught(const Napi::Error& error);
+void ReportUncaught(const Napi::Error& error) noexcept;
 
 }  // namespace sallyport

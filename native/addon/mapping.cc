@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "arguments.h"
+#include "descriptors.h"
 #include "errors.h"
 
 namespace sallyport {
@@ -52,7 +53,7 @@ void CheckMappable(Napi::Env env, int fd, int64_t length) {
     throw SystemError(env, EPERM, "map", detail + " is no memfd sealed with F_SEAL_SHRINK and F_SEAL_GROW");
   }
   struct stat facts;
-  if (fstat(fd, &facts) < 0) throw SystemError(env, errno, "fstat", detail);
+  if (StatFd(fd, &facts) < 0) throw SystemError(env, errno, "fstat", detail);
   if (facts.st_size < length) {
     throw SystemError(env, EINVAL, "map",
                       detail + " has " + std::to_string(facts.st_size) + " bytes, not " + std::to_string(length));

@@ -72,6 +72,9 @@ void report_failed(const struct launch *launch);
 /* Sends an empty frame with a pidfd. */
 int report_process(const struct launch *launch, uint32_t tag, int pidfd);
 int report_exited(const struct launch *launch, int status);
+/* Ends this process, by a single system call. Neither _exit nor _Noreturn: sanitizers make system calls of their own
+ * in the one and before calls of the other, and the filter of pid 1 kills for them. */
+void leave(int code);
 
 /* Shared by several themes ------------------------------------------------------------------------------- */
 

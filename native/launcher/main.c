@@ -98,5 +98,5 @@ int main(int argc, char **argv, char **environment)
     struct launch launch = {.index = UINT32_MAX, .life = SALLYPORT_LIFE_FD, .host = -1, .root = -1};
     (void)interpret(&launch, environment); /* `run`, the last step, does not return */
     report_failed(&launch);
-    _exit(1);
+    leave(1);
 }

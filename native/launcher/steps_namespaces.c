@@ -82,9 +82,9 @@ int step_pid_namespace(struct launch *launch, const struct value *fields)
     if (child > 0) {
         if (report_process(launch, SALLYPORT_TAG_STAGE, pidfd) != 0) {
             syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-            _exit(1);
+            leave(1);
         }
-        _exit(0);
+        leave(0);
     }
     launch->namespaces |= CLONE_NEWPID;
     if (getpid() != 1) {

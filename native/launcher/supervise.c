@@ -23,7 +23,7 @@ static void fill(char **array, const struct value *texts)
 
 /* In the child. All but the program's own fds are close-on-exec, `failed` too: the parent reads its end of file when
  * the exec succeeded, or a byte. */
-static _Noreturn void become(const struct launch *launch, const char *path, int failed)
+static void become(const struct launch *launch, const char *path, int failed)
 {
     /* A raw call, because the C library would leave its own two signals blocked. */
     static const uint64_t none = 0;
@@ -33,7 +33,7 @@ static _Noreturn void become(const struct launch *launch, const char *path, int 
         failure("execute", path);
     report_failed(launch);
     (void)!write(failed, "", 1);
-    _exit(127);
+    leave(127);
 }
 
 static void reap(const struct launch *launch, pid_t program)
@@ -44,24 +44,24 @@ static void reap(const struct launch *launch, pid_t program)
         if (ended <= 0)
             return;
         if (ended == program)
-            _exit(report_exited(launch, status) == 0 ? 0 : 1);
+            leave(report_exited(launch, status) == 0 ? 0 : 1);
     }
 }
 
 /* When this process ends the kernel kills everything else in the pid namespace. The broker never writes to the life
  * socket, so that any news of it is its end. */
-static _Noreturn void supervise(const struct launch *launch, pid_t program, int signals)
+static void supervise(const struct launch *launch, pid_t program, int signals)
 {
     struct pollfd sources[2] = {{launch->life, POLLIN | POLLRDHUP, 0}, {signals, POLLIN, 0}};
     struct signalfd_siginfo news;
     for (;;) {
         if (poll(sources, 2, -1) < 0 && errno != EINTR)
-            _exit(1);
+            leave(1);
         if (sources[0].revents != 0)
-            _exit(1);
+            leave(1);
         if (sources[1].revents != 0) {
             if (read(signals, &news, sizeof news) < 0 && errno != EAGAIN && errno != EINTR)
-                _exit(1);
+                leave(1);
             reap(launch, program);
         }
     }
@@ -98,7 +98,7 @@ int step_run(struct launch *launch, const struct value *fields)
     char byte;
     ssize_t got = read(failed[0], &byte, 1);
     if (got > 0)
-        _exit(1); /* the child has reported */
+        leave(1); /* the child has reported */
     if (got < 0)
         return failure("wait for the exec", NULL);
     close(failed[0]);
@@ -106,4 +106,5 @@ int step_run(struct launch *launch, const struct value *fields)
         return failure("tell the broker of the program", NULL);
     close(pidfd);
     supervise(launch, program, signals);
+    return 0; /* not reached */
 }

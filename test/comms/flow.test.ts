@@ -28,11 +28,10 @@ describe('a flood', () => {
   });
 
   it('of fds that nobody receives leaves them with the sender', async () => {
-    const peer = new HostilePeer({ limits: { receiveFds: 8 } });
+    const peer = new HostilePeer({ limits: { receiveFds: 8 }, pair: { capacity: 1 } });
     for (let count = 0; count < 200; count++) peer.frame(Tag.Fd, undefined, [peer.fds.make()]);
     await settle(300);
-    const described = peer.fds.open.size;
-    expect(described, 'nothing was closed').to.equal(200);
+    expect(peer.transport.queued).to.be.above(180 * 12);
     const first = await peer.comms.recvFd();
     first.close();
     for (let count = 1; count < 200; count++) (await peer.comms.recvFd()).close();

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { elfInterpreter } from '../../broker/plan/elf.js';
 import { encodePlan } from '../../broker/plan/encode.js';
@@ -192,6 +193,8 @@ for (const who of [AS_ROOT, AS_USER]) {
         .and.match(/^NSpid:\t\d+\t1$/m);
       expect(readFileSync(`/proc/${program.pid}/status`, 'utf8')).to.match(/^NSpid:\t\d+\t2$/m);
       expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).to.equal('');
+      // The life socket, and its news of children; the pidfd of the program is closed once it was sent.
+      while (fdTargets(pid).includes('anon_inode:[pidfd]')) await delay(1);
       expect(fdTargets(pid)).to.have.members(['socket:[N]', 'anon_inode:[signalfd]']);
     });
 

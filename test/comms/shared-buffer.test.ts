@@ -1,0 +1,352 @@
+import { closeSync, writeSync } from 'node:fs';
+import { expect } from 'chai';
+import { binding } from '../../native/broker.js';
+import { encodeFacts } from '../../protocols/buffer-frames.js';
+import { BufferPool } from '../../protocols/buffer-pool.js';
+import { BufferQuota, ClosedError, InvalidArgument, LimitExceeded, ProtocolError, UseAfterMove } from '../../protocols/errors.js';
+import { MappedBuffers } from '../../protocols/mapped-buffer.js';
+import type { BufferMode } from '../../protocols/shared-buffer.js';
+import { Tag } from '../../protocols/tags.js';
+import { leakGate } from '../support/leak-gate.js';
+import { brokerMemory, closePair, HostilePeer, type Pair, rejection, settle, socketComms, thrown } from './support.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+describe('shared buffers', () => {
+  leakGate();
+  let pool: BufferPool;
+  let pair: Pair;
+  let violations: ProtocolError[];
+
+  function connect(sharedMemory = 4 * MiB): void {
+    violations = [];
+    pool = new BufferPool(brokerMemory, { sharedMemory, sharedBuffers: 16 });
+    pair = socketComms(
+      { buffers: pool, onViolation: (error) => violations.push(error) },
+      { buffers: new MappedBuffers() },
+    );
+  }
+
+  beforeEach(() => connect());
+
+  afterEach(() => {
+    closePair(pair);
+    expect(violations).to.deep.equal([]);
+  });
+
+  for (const mode of ['read-only', 'writable', 'unsafe'] as const) {
+    it(`(${mode}) that the broker fills are read by the sandboxee`, async () => {
+      const buffer = pair.broker.createBuffer(100_000, mode);
+      buffer.copyIn(Buffer.from('from the broker'), 50);
+      await pair.broker.sendBuffer(buffer);
+      const received = await pair.sandboxee.recvBuffer();
+      expect([received.size, received.mode]).to.deep.equal([100_000, mode]);
+      expect(received.copyOut(50, 65).toString()).to.equal('from the broker');
+      expect(Buffer.from(received.unsafeBytes().subarray(50, 65)).toString()).to.equal('from the broker');
+      received.close();
+    });
+  }
+
+  for (const mode of ['writable', 'unsafe'] as const) {
+    it(`(${mode}) that the sandboxee asked for and filled are read by the broker`, async () => {
+      const buffer = await pair.sandboxee.requestBuffer(70_000, mode);
+      buffer.unsafeBytes().fill(7, 0, 69_999);
+      buffer.copyIn(Buffer.of(9), 69_999);
+      await pair.sandboxee.sendBuffer(buffer);
+      const received = await pair.broker.recvBuffer();
+      const copy = received.copyOut();
+      expect([copy.length, copy[0], copy[69_998], copy[69_999]]).to.deep.equal([70_000, 7, 7, 9]);
+      received.close();
+    });
+  }
+
+  it('of mode read-only cannot be written by the sandboxee, by no way', async () => {
+    const buffer = pair.broker.createBuffer(1000, 'read-only');
+    buffer.copyIn(Buffer.from('sealed'));
+    const { fd } = pool.depart(buffer);
+    expect(() => writeSync(fd, 'x', 0)).to.throw(/EPERM/);
+    expect(() => binding.map(fd, 1000, true)).to.throw();
+    expect(() => binding.seal(fd, 8)).to.throw(/EPERM/);
+    closeSync(fd);
+  });
+
+  it('have a fixed size', () => {
+    for (const mode of ['read-only', 'writable', 'unsafe'] as const) {
+      const buffer = pair.broker.createBuffer(1000, mode);
+      const { fd } = pool.depart(buffer);
+      expect(binding.describe(fd).seals & (1 | 2 | 4), 'SEAL, SHRINK, GROW').to.equal(7);
+      closeSync(fd);
+    }
+  });
+
+  it('have no view in the broker but for mode unsafe', () => {
+    for (const mode of ['read-only', 'writable'] as const) {
+      using buffer = pair.broker.createBuffer(1000, mode);
+      expect(thrown(() => buffer.unsafeBytes())).to.be.instanceOf(InvalidArgument);
+    }
+    const buffer = pair.broker.createBuffer(1000, 'unsafe');
+    const view = buffer.unsafeBytes();
+    view[3] = 5;
+    expect(buffer.copyOut(3, 4)[0]).to.equal(5);
+    buffer.close();
+    expect(view.length).to.equal(0);
+  });
+
+  it('check every range', () => {
+    using buffer = pair.broker.createBuffer(1000, 'writable');
+    for (const [start, end] of [
+      [-1, 5],
+      [5, 4],
+      [0, 1001],
+      [0.5, 1],
+    ] as const) {
+      expect(thrown(() => buffer.copyOut(start, end))).to.be.instanceOf(InvalidArgument);
+    }
+    for (const at of [-1, 999, 1001, 0.5, Number.NaN]) {
+      expect(thrown(() => buffer.copyIn(Buffer.alloc(2), at))).to.be.instanceOf(InvalidArgument);
+    }
+  });
+
+  it('move when they are sent: no use after that, and close does nothing', async () => {
+    const ours = pair.broker.createBuffer(1000, 'writable');
+    await pair.broker.sendBuffer(ours);
+    expect(thrown(() => ours.copyOut())).to.be.instanceOf(UseAfterMove);
+    expect(await rejection(pair.broker.sendBuffer(ours))).to.be.instanceOf(UseAfterMove);
+    ours.close();
+
+    const theirs = await pair.sandboxee.recvBuffer();
+    const view = theirs.unsafeBytes();
+    await pair.sandboxee.sendBuffer(theirs);
+    expect(view.length, 'the view is detached').to.equal(0);
+    expect(thrown(() => theirs.unsafeBytes())).to.be.instanceOf(UseAfterMove);
+    expect(await rejection(pair.sandboxee.sendBuffer(theirs))).to.be.instanceOf(UseAfterMove);
+    theirs.close();
+    (await pair.broker.recvBuffer()).close();
+  });
+
+  it('cannot be used once closed, and close twice is once', async () => {
+    const buffer = await pair.sandboxee.requestBuffer(1000);
+    buffer.close();
+    buffer.close();
+    expect(thrown(() => buffer.copyOut())).to.be.instanceOf(ClosedError);
+    const ours = pair.broker.createBuffer(1000);
+    ours.close();
+    ours.close();
+    expect(thrown(() => ours.copyIn(Buffer.of(1)))).to.be.instanceOf(ClosedError);
+  });
+
+  it('are used again: thousands of requests fit the quota', async () => {
+    for (let count = 0; count < 2000; count++) {
+      const buffer = await pair.sandboxee.requestBuffer(MiB);
+      buffer.copyIn(Buffer.from([count & 0xff]));
+      await pair.sandboxee.sendBuffer(buffer);
+      const received = await pair.broker.recvBuffer();
+      expect(received.copyOut(0, 1)[0]).to.equal(count & 0xff);
+      received.close();
+    }
+    expect(pool.charged).to.be.at.most(4 * MiB);
+  });
+
+  it('that the sandboxee closes without sending are used again too', async () => {
+    for (let count = 0; count < 500; count++) (await pair.sandboxee.requestBuffer(MiB)).close();
+    expect(pool.charged).to.be.at.most(4 * MiB);
+  });
+
+  it('are refused beyond the quota, with what is left, and granted again once something came back', async () => {
+    const held = [await pair.sandboxee.requestBuffer(2 * MiB), await pair.sandboxee.requestBuffer(MiB)];
+    const refused = await rejection(pair.sandboxee.requestBuffer(2 * MiB));
+    expect(refused).to.be.instanceOf(BufferQuota);
+    expect(refused).to.include({ asked: 2 * MiB, available: MiB });
+    held[0]?.close();
+    (await pair.sandboxee.requestBuffer(2 * MiB)).close();
+    held[1]?.close();
+  });
+
+  it('stay charged after the sandboxee gave them back, since it may keep its mapping', async () => {
+    (await pair.sandboxee.requestBuffer(2 * MiB)).close();
+    (await pair.sandboxee.requestBuffer(64 * KiB, 'read-only')).close();
+    expect(pool.charged).to.equal(2 * MiB + 64 * KiB);
+    expect(thrown(() => pool.create(4 * MiB, 'writable'))).to.be.instanceOf(BufferQuota);
+  });
+
+  it('take a larger one where a new one of the right size would break the quota', async () => {
+    (await pair.sandboxee.requestBuffer(4 * MiB)).close();
+    const small = await pair.sandboxee.requestBuffer(1000);
+    expect(small.size).to.equal(1000);
+    small.close();
+  });
+
+  it('that the sandboxee never had are given back to the system, with what the broker wrote in them', () => {
+    const buffer = pool.create(4 * MiB, 'writable');
+    buffer.copyIn(Buffer.from('secret'));
+    buffer.close();
+    expect(pool.charged).to.equal(0);
+    using next = pool.create(4 * MiB, 'writable');
+    expect(next.copyOut(0, 6)).to.deep.equal(Buffer.alloc(6));
+  });
+
+  it('are bounded in number', () => {
+    const held = Array.from({ length: 16 }, () => pool.create(1, 'writable'));
+    expect(thrown(() => pool.create(1, 'writable'))).to.be.instanceOf(BufferQuota);
+    for (const buffer of held) buffer.close();
+  });
+
+  it('are granted or refused by the hook where there is one', async () => {
+    closePair(pair);
+    const asked: [number, BufferMode][] = [];
+    pool = new BufferPool(brokerMemory);
+    pair = socketComms(
+      {
+        buffers: pool,
+        onBufferRequest: (size, mode) => {
+          asked.push([size, mode]);
+          if (size > 1000) throw new Error('no more today');
+          return pool.create(size, mode);
+        },
+      },
+      { buffers: new MappedBuffers() },
+    );
+    (await pair.sandboxee.requestBuffer(1000, 'unsafe')).close();
+    const refused = await rejection(pair.sandboxee.requestBuffer(1001));
+    expect(refused).to.have.property('code', 'ERR_SALLYPORT_BUFFER_REFUSED');
+    expect(String(refused), "the broker's own reason stays there").to.not.contain('no more today');
+    expect(asked).to.deep.equal([
+      [1000, 'unsafe'],
+      [1001, 'writable'],
+    ]);
+  });
+
+  it('are asked for within a bound', async () => {
+    closePair(pair);
+    pool = new BufferPool(brokerMemory);
+    pair = socketComms({ buffers: pool }, { buffers: new MappedBuffers(), limits: { bufferRequests: 2 } });
+    const both = [pair.sandboxee.requestBuffer(1), pair.sandboxee.requestBuffer(1)];
+    expect(await rejection(pair.sandboxee.requestBuffer(1))).to.be.instanceOf(LimitExceeded);
+    for (const buffer of await Promise.all(both)) buffer.close();
+  });
+
+  it('are asked for in the sandboxee and made in the broker, not the other way round', async () => {
+    expect(await rejection(pair.broker.requestBuffer(1))).to.be.instanceOf(InvalidArgument);
+    expect(thrown(() => pair.sandboxee.createBuffer(1))).to.be.instanceOf(InvalidArgument);
+    for (const size of [0, -1, 1.5, 2 ** 60]) {
+      expect(await rejection(pair.sandboxee.requestBuffer(size))).to.be.instanceOf(InvalidArgument);
+    }
+  });
+
+  it("of one sandboxee are not sent to another, and not kept by the attempt", async () => {
+    const other = new BufferPool(brokerMemory);
+    const foreign = other.create(1000, 'writable');
+    expect(await rejection(pair.broker.sendBuffer(foreign))).to.be.instanceOf(InvalidArgument);
+    expect(thrown(() => foreign.copyOut())).to.be.instanceOf(ClosedError);
+    expect(other.charged).to.equal(0);
+  });
+
+  it('that the broker holds stay readable after the sandboxee has gone', async () => {
+    const buffer = await pair.sandboxee.requestBuffer(1000);
+    buffer.copyIn(Buffer.from('result'));
+    await pair.sandboxee.sendBuffer(buffer);
+    pair.sandboxee.close();
+    await pair.broker.closed;
+    using received = await pair.broker.recvBuffer();
+    expect(received.copyOut(0, 6).toString()).to.equal('result');
+  });
+
+  it('that wait for an answer reject when the broker goes', async () => {
+    const pending = rejection(pair.sandboxee.requestBuffer(1000));
+    pair.broker.close();
+    expect(await pending).to.have.property('code', 'ERR_SALLYPORT_PEER_GONE');
+  });
+});
+
+describe('shared buffers of a hostile peer', () => {
+  leakGate();
+  let pool: BufferPool;
+  let peer: HostilePeer;
+
+  beforeEach(() => {
+    pool = new BufferPool(brokerMemory, { sharedMemory: MiB, sharedBuffers: 4 });
+    peer = new HostilePeer({ fds: brokerMemory, buffers: pool, pair: { closeFd: closeSync } });
+  });
+
+  afterEach(() => {
+    peer.comms.close();
+    pool.close();
+  });
+
+  async function expectViolation(message: RegExp): Promise<void> {
+    await settle();
+    expect(peer.violations.map(String).join()).to.match(message);
+    expect(peer.violations[0]).to.be.instanceOf(ProtocolError);
+  }
+
+  /** What a sandboxee that was lent a buffer knows of it. */
+  function lend(mode: BufferMode = 'writable', size = 1000) {
+    return pool.depart(pool.create(size, mode));
+  }
+
+  it('are recognised by device and inode: another memfd is a violation', async () => {
+    const { fd, facts } = lend();
+    closeSync(fd);
+    const forged = binding.createMemory('forged', 65536, { executable: false });
+    peer.frame(Tag.SharedBuffer, encodeFacts(facts), [forged]);
+    await expectViolation(/did not make/);
+  });
+
+  it('with facts that are not their own are a violation', async () => {
+    for (const change of [{ id: 77 }, { size: 65536 }, { mode: 'unsafe' as const }]) {
+      const each = new HostilePeer({ fds: brokerMemory, buffers: pool, pair: { closeFd: closeSync } });
+      pool = new BufferPool(brokerMemory);
+      const own = new HostilePeer({ fds: brokerMemory, buffers: pool, pair: { closeFd: closeSync } });
+      const { fd, facts } = lend();
+      own.frame(Tag.SharedBuffer, encodeFacts({ ...facts, ...change }), [fd]);
+      await settle();
+      expect(String(own.violations[0])).to.match(/not its own/);
+      own.comms.close();
+      each.comms.close();
+    }
+  });
+
+  it('sent back twice are a violation', async () => {
+    const { fd, facts } = lend();
+    const again = binding.duplicate(fd);
+    peer.frame(Tag.SharedBuffer, encodeFacts(facts), [fd]);
+    peer.frame(Tag.SharedBuffer, encodeFacts(facts), [again]);
+    await expectViolation(/not its own/);
+  });
+
+  it('released without having been lent are a violation', async () => {
+    const release = Buffer.alloc(4);
+    release.writeUInt32LE(1);
+    peer.frame(Tag.BufferRelease, release);
+    await expectViolation(/does not have/);
+  });
+
+  it('asked for in a mode that does not exist, or of no or an absurd size, are a violation', async () => {
+    const requests = [
+      [9, 100n],
+      [0, 0n],
+      [0, 2n ** 63n],
+    ] as const;
+    for (const [mode, size] of requests) {
+      const own = new HostilePeer({ fds: brokerMemory, buffers: new BufferPool(brokerMemory) });
+      const payload = Buffer.alloc(16);
+      payload.writeUInt32LE(mode, 4);
+      payload.writeBigUInt64LE(size, 8);
+      own.frame(Tag.BufferRequest, payload);
+      await settle();
+      expect(own.violations.length, `${mode} ${size}`).to.equal(1);
+      own.comms.close();
+    }
+  });
+
+  it('that nobody received go back to the pool when another type was asked for', async () => {
+    const { fd, facts } = lend();
+    peer.frame(Tag.SharedBuffer, encodeFacts(facts), [fd]);
+    expect(await rejection(peer.comms.recvInt32())).to.have.property('code', 'ERR_SALLYPORT_TAG_MISMATCH');
+    const { charged } = pool;
+    using again = pool.create(1000, 'writable');
+    expect(again.id).to.equal(facts.id);
+    expect(pool.charged).to.equal(charged);
+  });
+});
