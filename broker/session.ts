@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import * as native from '../native/broker.js';
 import { BufferPool } from '../protocols/buffer-pool.js';
 import { Comms } from '../protocols/comms.js';
@@ -135,7 +136,7 @@ export class Session {
       closeSync(listener);
       throw error;
     }
-    this.#startMonitor(listener, init);
+    this.#startMonitor(listener, pidfd);
     this.#layers = [...this.#layers, ...gateLayers(filtersBefore, this.#preparation)];
     await this.comms.sendControl(Tag.Go);
     this.#gone = this.#cause === undefined;
@@ -154,9 +155,9 @@ export class Session {
     );
   }
 
-  #startMonitor(listener: number, init: number): void {
+  #startMonitor(listener: number, pidfd: number): void {
     const { policy } = this.#preparation;
-    this.#monitor = new Monitor(listener, init, { ...policy.compile(), arch: policy.arch }, {
+    this.#monitor = new Monitor(listener, pidfd, { ...policy.compile(), arch: policy.arch }, {
       onDenial: (denial) => {
         this.#denials.push(denial);
         if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
@@ -222,7 +223,8 @@ export class Session {
 
   /** It had ended by itself when it was killed: the launcher could still tell how. */
   #cameTooLate({ status }: ProcessEnd): boolean {
-    return this.#cause?.status === 'killed' && status !== undefined;
+    const byUs = status === undefined || (status.kind === 'signaled' && status.signal === constants.signals.SIGKILL);
+    return this.#cause?.status === 'killed' && !byUs;
   }
 
   #explain({ status, failure }: ProcessEnd, usage: ResourceUsage): Ending {

@@ -11,6 +11,12 @@
   'cflags_cc!': ['-fno-exceptions'],
   # Threads of ours outlive the worker_thread that loaded the addon, and whose end would unload it.
   'ldflags': ['-Wl,-z,nodelete'],
+  'conditions': [
+    ['sanitize==1', {
+      'cflags': ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
+      'ldflags': ['-fsanitize=address,undefined'],
+    }],
+  ],
   'sources': [
     'addon/arguments.cc',
     'addon/descriptors.cc',

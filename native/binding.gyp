@@ -8,8 +8,7 @@
     'ldflags': ['-Wl,-z,relro,-z,now', '-Wl,--as-needed'],
     'conditions': [
       ['sanitize==1', {
-        'cflags': ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer', '-O1'],
-        'ldflags': ['-fsanitize=address,undefined'],
+        'cflags': ['-fno-omit-frame-pointer', '-O1'],
       }, {
         'cflags': ['-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2'],
       }],
@@ -65,9 +64,10 @@
         'launcher/steps_restrictions.c',
         'launcher/supervise.c',
       ],
+      'ldflags': ['-static'],
       'conditions': [
-        # There is no static AddressSanitizer.
-        ['sanitize!=1', { 'ldflags': ['-static'] }],
+        # AddressSanitizer cannot be static, and its runtime would not get past the launcher's own filter.
+        ['sanitize==1', { 'cflags': ['-fsanitize=undefined', '-fsanitize-undefined-trap-on-error'] }],
       ],
     },
   ],

@@ -12,7 +12,10 @@ function install() {
   mkdirSync(cache, { recursive: true });
   writeFileSync(join(cache, 'package.json'), JSON.stringify({ private: true }));
   const packages = VERSIONS.map((version) => `node-${version}@npm:node-linux-${process.arch}@${version}`);
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--silent', ...packages], { cwd: cache, stdio: 'inherit' });
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--silent', ...packages], {
+    cwd: cache,
+    stdio: 'inherit',
+  });
 }
 
 function binaryOf(version) {
@@ -25,7 +28,10 @@ const failed = VERSIONS.filter((version) => {
   const node = binaryOf(version);
   console.log(`\n== ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`);
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
-  const { status } = spawnSync(node, [mocha, '--spec', 'dist/test/end-to-end/**/*.test.js'], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(node, [mocha, '--spec', 'dist/test/end-to-end/**/*.test.js'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   return status !== 0;
 });
 

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { describeSyscall } from '../policy/describe.js';
 import type { CompiledPolicy } from '../policy/policy.js';
-import { architectureName } from '../policy/syscalls/index.js';
+import { architectureName, X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
 import type { Denial, RefusedSyscall, Violation } from '../result.js';
 
 /** A compiled policy, for the architecture that it was compiled for (AUDIT_ARCH_*). */
@@ -56,7 +56,7 @@ export class Monitor implements Disposable {
     }
     if (dropped > 0) this.#handlers.onDropped(dropped);
     if (violation) {
-      const kind = violation.arch >>> 0 === this.#arch >>> 0 ? 'syscall' : 'architecture';
+      const kind = isNative(violation, this.#arch) ? 'syscall' : 'architecture';
       this.#handlers.onViolation({ kind, syscall: describe(violation) });
     }
     if (failure !== null) this.#handlers.onFailure(failure);
@@ -66,6 +66,11 @@ export class Monitor implements Disposable {
   [Symbol.dispose](): void {
     this.#native.stop();
   }
+}
+
+/** x32 has the architecture of x86-64, and a bit of its own in the number. */
+function isNative({ arch, number }: native.SyscallRecord, expected: number): boolean {
+  return arch >>> 0 === expected >>> 0 && (number & X32_SYSCALL_BIT) === 0;
 }
 
 function describe(record: native.SyscallRecord): RefusedSyscall {

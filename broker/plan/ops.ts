@@ -83,11 +83,3 @@ export const PLAN_VERSION = 1;
 export const LIFE_FD = 4;
 export const PLAN_FD = 5;
 export const FIRST_DECLARED_FD = 6;
-
-const namesByNumber = new Map<number, string>(Object.entries(OPERATIONS).map(([name, { op }]) => [op, name]));
-
-/** The name of a step by its number, as the launcher reports it. 0 stands for the time before the first step. */
-export function operationName(op: number): string {
-  if (op === 0) return 'start';
-  return namesByNumber.get(op) ?? `unknown step ${op}`;
-}

@@ -33,6 +33,8 @@ export interface LauncherFds {
 }
 
 const SIGKILL = 9;
+/** Milliseconds: a hundred times what it takes. */
+const PATIENCE_WITH_INIT = 100;
 const NO_USAGE: native.Usage = {
   userMs: 0,
   systemMs: 0,
@@ -68,6 +70,7 @@ export class LaunchedProcess {
   #failure: StepFailure | undefined;
   #usage = NO_USAGE;
   #killed = false;
+  #patience: NodeJS.Timeout | undefined;
   #lifeEnded = false;
 
   /** @param life the broker's end of the life socket; owned */
@@ -97,10 +100,19 @@ export class LaunchedProcess {
     return this.#init;
   }
 
-  /** Idempotent. Before pid 1 is known it is killed as soon as it is. */
+  /**
+   * Idempotent. The sandboxee is killed first: pid 1 then reaps it, which is what adds up its resource usage, and ends, and
+   * with it whatever else is in the namespace. A pid 1 that does not is killed as well. Before either is known, pid 1 is
+   * killed as soon as it is.
+   */
   kill(): void {
+    if (this.#sandboxee !== undefined) native.signalPidfd(this.#sandboxee, SIGKILL);
+    else if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
+    if (this.#killed) return;
     this.#killed = true;
-    if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
+    this.#patience = setTimeout(() => {
+      if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
+    }, PATIENCE_WITH_INIT);
   }
 
   #onBatch(filled: number, received: number[], status: number): number {
@@ -133,6 +145,7 @@ export class LaunchedProcess {
         break;
       case Tag.Launched:
         this.#sandboxee = this.#takeFd();
+        if (this.#killed) this.kill();
         this.#resolveStarted(this.#sandboxee);
         break;
       case Tag.Failed:
@@ -173,6 +186,7 @@ export class LaunchedProcess {
     for (const fd of [this.#init, this.#sandboxee, ...this.#fds]) {
       if (fd !== undefined) closeSync(fd);
     }
+    clearTimeout(this.#patience);
     this.#init = undefined;
     this.#sandboxee = undefined;
     this.#resolveEnded({ status: this.#status, failure: this.#failure, usage: this.#usage });

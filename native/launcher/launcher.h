@@ -78,8 +78,8 @@ void leave(int code);
 
 /* Shared by several themes ------------------------------------------------------------------------------- */
 
-/* A copy of this process that shares nothing with it. Returns as fork does; the parent gets *pidfd. */
-pid_t fork_with_pidfd(unsigned long flags, int *pidfd);
+/* A copy of this process that shares nothing with it. Returns as fork does; with CLONE_PIDFD the parent gets *pidfd. */
+pid_t raw_clone(unsigned long flags, int *pidfd);
 int install_filter(const struct value *program);
 int write_file(const char *path, const char *text);
 /* close() that leaves errno alone; a negative fd is ignored. */

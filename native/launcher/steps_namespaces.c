@@ -63,34 +63,31 @@ int step_id_map(struct launch *launch, const struct value *fields)
     return 0;
 }
 
-/* clone, not clone3: stage 0 answers clone3 with ENOSYS. The kernel stores the pidfd, close-on-exec, where the third
- * argument points; the arguments after it, whose order differs between architectures, are unused. */
-pid_t fork_with_pidfd(unsigned long flags, int *pidfd)
+/* clone, not clone3: stage 0 answers clone3 with ENOSYS. With CLONE_PIDFD the kernel stores a pidfd, close-on-exec, where
+ * the third argument points; the arguments after it, whose order differs between architectures, are unused. */
+pid_t raw_clone(unsigned long flags, int *pidfd)
 {
-    return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD, NULL, pidfd, 0, 0);
+    return (pid_t)syscall(SYS_clone, flags, NULL, pidfd, 0, 0);
 }
 
-/* This process makes pid 1 as a child of the broker (CLONE_PARENT), so that the broker can wait for it, tells the
- * broker its pidfd and ends; pid 1 goes on with the plan. */
+/* {}. This process makes pid 1 as a child of the broker (CLONE_PARENT), which thus can wait for it, and ends; pid 1 goes
+ * on with the plan. It reports itself, before anything else that it may have to report: nobody has to outlive anybody
+ * for the broker to learn whom to kill and to reap. */
 int step_pid_namespace(struct launch *launch, const struct value *fields)
 {
     (void)fields;
-    int pidfd = -1;
-    pid_t child = fork_with_pidfd(CLONE_NEWPID | CLONE_PARENT, &pidfd);
+    pid_t child = raw_clone(CLONE_NEWPID | CLONE_PARENT, NULL);
     if (child < 0)
         return failure("make pid 1 of a pid namespace", NULL);
-    if (child > 0) {
-        if (report_process(launch, SALLYPORT_TAG_STAGE, pidfd) != 0) {
-            syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-            leave(1);
-        }
+    if (child > 0)
         leave(0);
-    }
     launch->namespaces |= CLONE_NEWPID;
-    if (getpid() != 1) {
-        errno = ECHILD;
-        return failure("the child is not pid 1", NULL);
-    }
+    int own = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (own < 0)
+        return failure("open the pidfd of pid 1", NULL);
+    if (report_process(launch, SALLYPORT_TAG_STAGE, own) != 0)
+        return failure("tell the broker of pid 1", NULL);
+    close(own);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return failure("ask for SIGKILL when the broker dies", NULL);
     return 0;

@@ -30,7 +30,7 @@ int step_rlimit(struct launch *launch, const struct value *fields)
     (void)launch;
     char detail[128];
     struct rlimit before, after, limit = {(rlim_t)fields[1].number, (rlim_t)fields[2].number};
-    __rlimit_resource_t resource = (__rlimit_resource_t)fields[0].number;
+    int resource = (int)fields[0].number;
     snprintf(detail, sizeof detail, "resource %u, soft %llu, hard %llu", (unsigned)fields[0].number,
              (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
     if (getrlimit(resource, &before) != 0)

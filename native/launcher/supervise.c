@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -85,7 +86,7 @@ int step_run(struct launch *launch, const struct value *fields)
     int signals = signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)
         return failure("make a signalfd", NULL);
-    pid_t program = fork_with_pidfd(SIGCHLD, &pidfd);
+    pid_t program = raw_clone(CLONE_PIDFD | SIGCHLD, &pidfd);
     if (program < 0)
         return failure("make the process of the program", NULL);
     if (program == 0)

@@ -5,6 +5,11 @@ import { watchPidfd } from '../../native/broker.js';
 import { leakGate } from '../support/leak-gate.js';
 import { broker, eventually, Peer, type PeerOptions, reaped } from './support.js';
 
+/** `spawn` passes no environment, and the sanitizers (scripts/sanitize.mjs) need theirs. */
+const sanitizer = ['LD_PRELOAD', 'ASAN_OPTIONS'].flatMap((name) => {
+  const value = process.env[name];
+  return value === undefined ? [] : [`${name}=${value}`];
+});
 const child = fileURLToPath(new URL('./gate-child.js', import.meta.url));
 
 interface Child {
@@ -15,7 +20,11 @@ interface Child {
 
 function start(mode: string[], options: PeerOptions = {}): Child {
   const [mine, its] = broker.socketpair();
-  const { pid, pidfd } = broker.spawn(process.execPath, ['node', child, ...mode], [0, 2, 2, its]);
+  const { pid, pidfd } = broker.spawn(
+    '/usr/bin/env',
+    ['env', ...sanitizer, process.execPath, child, ...mode],
+    [0, 2, 2, its],
+  );
   broker.close(its);
   const ended = new Promise<void>((resolve) => {
     watchPidfd(pidfd, () => {

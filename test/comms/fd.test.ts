@@ -102,7 +102,8 @@ describe('Fd', () => {
   });
 
   it('refuses to adopt what is no open descriptor', () => {
-    for (const number of [-1, 1.5, Number.NaN]) expect(thrown(() => Fd.adopt(number))).to.be.instanceOf(InvalidArgument);
+    for (const number of [-1, 1.5, Number.NaN])
+      expect(thrown(() => Fd.adopt(number))).to.be.instanceOf(InvalidArgument);
     expect(thrown(() => Fd.adopt(999_999))).to.have.property('code', 'EBADF');
   });
 

@@ -1,10 +1,19 @@
 import { expect } from 'chai';
-import { LimitExceeded } from '../../protocols/errors.js';
-import { Tag } from '../../protocols/tags.js';
 import { encodeRequest } from '../../protocols/buffer-frames.js';
-import { BufferQuota } from '../../protocols/errors.js';
+import { BufferQuota, LimitExceeded } from '../../protocols/errors.js';
 import type { BufferHome } from '../../protocols/shared-buffer.js';
-import { closePair, frame, HostilePeer, memoryComms, type Pair, rejection, settle, socketComms, turn } from './support.js';
+import { Tag } from '../../protocols/tags.js';
+import {
+  closePair,
+  frame,
+  HostilePeer,
+  memoryComms,
+  type Pair,
+  rejection,
+  settle,
+  socketComms,
+  turn,
+} from './support.js';
 
 const KiB = 1024;
 
@@ -115,10 +124,13 @@ for (const [name, connect] of [
     it('refuses sends that nobody awaits before they take all memory', async () => {
       const message = Buffer.alloc(512 * KiB);
       const sends: Promise<unknown>[] = [];
-      for (let count = 0; count < 16; count++) sends.push(pair.broker.sendBytes(message).catch((error: unknown) => error));
+      for (let count = 0; count < 16; count++)
+        sends.push(pair.broker.sendBytes(message).catch((error: unknown) => error));
       pair.broker.close();
       const outcomes = await Promise.all(sends);
-      expect(outcomes.some((outcome) => outcome instanceof LimitExceeded && outcome.which === 'sendMax')).to.equal(true);
+      expect(outcomes.some((outcome) => outcome instanceof LimitExceeded && outcome.which === 'sendMax')).to.equal(
+        true,
+      );
     });
 
     it('refuses a message above the maximum at once', async () => {

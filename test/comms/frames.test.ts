@@ -51,17 +51,24 @@ describe('the frame parser', () => {
   it('gets the same frames out of any chunks of the same bytes, below and above the size of the slab', () => {
     const sizes = fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 8 });
     fc.assert(
-      fc.property(sizes, fc.array(fc.integer({ min: 1, max: 6000 }), { minLength: 1, maxLength: 20 }), (lengths, chunks) => {
-        const sent = lengths.map((length, tag) => ({ tag, payload: Buffer.alloc(length, tag + 1) }));
-        const feed = new Feed(1024);
-        let turn = 0;
-        feed.feed(Buffer.concat(sent.map(({ tag, payload }) => frame(tag, payload))), () => chunks[turn++ % chunks.length] ?? 1);
-        expect(feed.frames.length).to.equal(sent.length);
-        for (const [index, { tag, payload }] of sent.entries()) {
-          expect(feed.frames[index]?.tag).to.equal(tag);
-          expect(feed.frames[index]?.payload.equals(payload), `frame ${index}`).to.equal(true);
-        }
-      }),
+      fc.property(
+        sizes,
+        fc.array(fc.integer({ min: 1, max: 6000 }), { minLength: 1, maxLength: 20 }),
+        (lengths, chunks) => {
+          const sent = lengths.map((length, tag) => ({ tag, payload: Buffer.alloc(length, tag + 1) }));
+          const feed = new Feed(1024);
+          let turn = 0;
+          feed.feed(
+            Buffer.concat(sent.map(({ tag, payload }) => frame(tag, payload))),
+            () => chunks[turn++ % chunks.length] ?? 1,
+          );
+          expect(feed.frames.length).to.equal(sent.length);
+          for (const [index, { tag, payload }] of sent.entries()) {
+            expect(feed.frames[index]?.tag).to.equal(tag);
+            expect(feed.frames[index]?.payload.equals(payload), `frame ${index}`).to.equal(true);
+          }
+        },
+      ),
       { numRuns: 100 },
     );
   });
@@ -104,7 +111,10 @@ describe('the frame parser', () => {
     ] as const;
     for (const [tag, size] of sizes) {
       for (const length of [0, 1, 2, 4, 8, 16, 100].filter((each) => each !== size)) {
-        expect(thrown(() => new Feed().feed(frame(tag, Buffer.alloc(length)))), `${tag}, ${length}`).to.be.instanceOf(ProtocolError);
+        expect(
+          thrown(() => new Feed().feed(frame(tag, Buffer.alloc(length)))),
+          `${tag}, ${length}`,
+        ).to.be.instanceOf(ProtocolError);
       }
       new Feed().feed(frame(tag, Buffer.alloc(size)));
     }
@@ -112,7 +122,10 @@ describe('the frame parser', () => {
 
   it('refuses a reserved tag that does not exist', () => {
     for (const tag of [0x80000000, 0x80000103, 0x80010003, 0xffffffff]) {
-      expect(thrown(() => new Feed().feed(frame(tag))), tag.toString(16)).to.be.instanceOf(ProtocolError);
+      expect(
+        thrown(() => new Feed().feed(frame(tag))),
+        tag.toString(16),
+      ).to.be.instanceOf(ProtocolError);
     }
   });
 

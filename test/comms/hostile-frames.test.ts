@@ -146,7 +146,6 @@ describe('a peer that breaks the protocol', () => {
     await settle();
     await expectViolation(/without its fd/);
   });
-
 });
 
 describe('a batch whose fds this process could not take', () => {

@@ -63,7 +63,7 @@ describe('msgpack values', () => {
       `\ufeff${'long'.repeat(100)}`,
       'x'.repeat(300),
       [[], [[]], {}],
-      { constructor: 'x', toString: 1, hasOwnProperty: null, then: true, toJSON: 'y' },
+      { constructor: 'x', toString: 1, hasOwnProperty: null, ['then']: true, toJSON: 'y' },
       { '\ufeffa': 1, a: 2, 10: 'index', 2: 'index' },
       Object.assign(Object.create(null), { bare: true }),
       Array.from({ length: 70 }, (_, index) => index * 1000),
@@ -231,8 +231,18 @@ describe('a hostile msgpack value', () => {
     expect(thrown(check(new Array(10).fill(1)))).to.be.instanceOf(ProtocolError);
     check([[[]]])();
     expect(thrown(check([[[[]]]]))).to.be.instanceOf(ProtocolError);
-    check([{ a: 1, b: 2 }, { a: 1, b: 2 }])();
-    expect(thrown(check([{ a: 1, b: 2 }, { a: 1, b: 2, c: 3 }]))).to.be.instanceOf(ProtocolError);
+    check([
+      { a: 1, b: 2 },
+      { a: 1, b: 2 },
+    ])();
+    expect(
+      thrown(
+        check([
+          { a: 1, b: 2 },
+          { a: 1, b: 2, c: 3 },
+        ]),
+      ),
+    ).to.be.instanceOf(ProtocolError);
     check('x'.repeat(997))();
     expect(thrown(check('x'.repeat(998)))).to.be.instanceOf(ProtocolError);
   });

@@ -29,7 +29,10 @@ const reflected = root.lookupType('Picture');
 const Picture = {
   encode: (message: Picture) => reflected.encode(message),
   decode: (bytes: Uint8Array): Picture => {
-    const { name, width, pixels, parts } = Object.assign({ name: '', width: 0, pixels: new Uint8Array(0), parts: [] }, reflected.decode(bytes));
+    const { name, width, pixels, parts } = Object.assign(
+      { name: '', width: 0, pixels: new Uint8Array(0), parts: [] },
+      reflected.decode(bytes),
+    );
     return { name, width, pixels, parts };
   },
 };

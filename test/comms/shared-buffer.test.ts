@@ -3,7 +3,14 @@ import { expect } from 'chai';
 import { binding } from '../../native/broker.js';
 import { encodeFacts } from '../../protocols/buffer-frames.js';
 import { BufferPool } from '../../protocols/buffer-pool.js';
-import { BufferQuota, ClosedError, InvalidArgument, LimitExceeded, ProtocolError, UseAfterMove } from '../../protocols/errors.js';
+import {
+  BufferQuota,
+  ClosedError,
+  InvalidArgument,
+  LimitExceeded,
+  ProtocolError,
+  UseAfterMove,
+} from '../../protocols/errors.js';
 import { MappedBuffers } from '../../protocols/mapped-buffer.js';
 import type { BufferMode } from '../../protocols/shared-buffer.js';
 import { Tag } from '../../protocols/tags.js';
@@ -234,7 +241,7 @@ describe('shared buffers', () => {
     }
   });
 
-  it("of one sandboxee are not sent to another, and not kept by the attempt", async () => {
+  it('of one sandboxee are not sent to another, and not kept by the attempt', async () => {
     const other = new BufferPool(brokerMemory);
     const foreign = other.create(1000, 'writable');
     expect(await rejection(pair.broker.sendBuffer(foreign))).to.be.instanceOf(InvalidArgument);
@@ -295,14 +302,12 @@ describe('shared buffers of a hostile peer', () => {
 
   it('with facts that are not their own are a violation', async () => {
     for (const change of [{ id: 77 }, { size: 65536 }, { mode: 'unsafe' as const }]) {
-      const each = new HostilePeer({ fds: brokerMemory, buffers: pool, pair: { closeFd: closeSync } });
       pool = new BufferPool(brokerMemory);
-      const own = new HostilePeer({ fds: brokerMemory, buffers: pool, pair: { closeFd: closeSync } });
+      const each = new HostilePeer({ fds: brokerMemory, buffers: pool, pair: { closeFd: closeSync } });
       const { fd, facts } = lend();
-      own.frame(Tag.SharedBuffer, encodeFacts({ ...facts, ...change }), [fd]);
+      each.frame(Tag.SharedBuffer, encodeFacts({ ...facts, ...change }), [fd]);
       await settle();
-      expect(String(own.violations[0])).to.match(/not its own/);
-      own.comms.close();
+      expect(String(each.violations[0])).to.match(/not its own/);
       each.comms.close();
     }
   });

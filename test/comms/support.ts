@@ -87,7 +87,10 @@ export function closePair({ broker, sandboxee }: Pair): void {
   sandboxee.close();
 }
 
-export const transports: readonly { readonly name: string; readonly connect: (options?: Extra, other?: Extra) => Pair }[] = [
+export const transports: readonly {
+  readonly name: string;
+  readonly connect: (options?: Extra, other?: Extra) => Pair;
+}[] = [
   { name: 'in memory', connect: (options, other) => memoryComms({}, options, other) },
   { name: 'in memory, a byte at a time', connect: (options, other) => memoryComms({ chunk: () => 1 }, options, other) },
   { name: 'over a socketpair', connect: socketComms },

@@ -75,7 +75,16 @@ for (const { name, connect } of transports) {
     });
 
     it('carries strings, with NUL, a byte order mark and every plane, both ways', async () => {
-      const texts = ['', '\0', 'a\0b', '\ufeffmark', `\ufeff${'long'.repeat(40)}`, 'é€😀', 'x'.repeat(20_000), '😀'.repeat(9000)];
+      const texts = [
+        '',
+        '\0',
+        'a\0b',
+        '\ufeffmark',
+        `\ufeff${'long'.repeat(40)}`,
+        'é€😀',
+        'x'.repeat(20_000),
+        '😀'.repeat(9000),
+      ];
       for (const [from, to] of directions) {
         for (const text of texts) {
           await from.sendString(text);
@@ -119,7 +128,9 @@ for (const { name, connect } of transports) {
 
     it('refuses to send a tag that is reserved', async () => {
       for (const tag of [0x80000000, 0x80000100, -1, 1.5]) {
-        expect(codeOf(await rejection(pair.broker.sendTlv(tag, new Uint8Array(1))))).to.equal('ERR_SALLYPORT_INVALID_ARGUMENT');
+        expect(codeOf(await rejection(pair.broker.sendTlv(tag, new Uint8Array(1))))).to.equal(
+          'ERR_SALLYPORT_INVALID_ARGUMENT',
+        );
       }
     });
 

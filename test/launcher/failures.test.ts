@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { encodePlan } from '../../broker/plan/encode.js';
 import { NAMESPACE_FLAGS } from '../../broker/plan/kernel-constants.js';
-import { decodeFailed, type StepFailure } from '../../broker/plan/reports.js';
 import type { Step } from '../../broker/plan/steps.js';
 import { launcherLeakGate } from './leak-gate.js';
 import { ALLOW_ALL, AS_ROOT, AS_USER, askOne, probeMount, probePlan, type Who } from './plans.js';
+import { decodeFailed, type StepFailure } from './reports.js';
 import { type Outcome, type RunOptions, runPlan } from './run.js';
 import { makeFolder, theWorld } from './world.js';
 
@@ -36,7 +35,6 @@ describe('a step that fails', () => {
     expect(outcome.failed).to.deep.include({
       index: 2,
       step: 'workingDirectory',
-      errno: constants.errno.ENOENT,
       errnoName: 'ENOENT',
       detail: 'enter the working directory: /no/such/folder',
     });

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { encodePlan } from '../../broker/plan/encode.js';
 import type { Mount } from '../../broker/plan/mounts.js';
-import type { StepFailure } from '../../broker/plan/reports.js';
 import { launcherLeakGate } from './leak-gate.js';
 import { ALLOW_ALL, AS_ROOT, AS_USER, ask, askOne, deviceMounts, probeMount, probePlan, type Who } from './plans.js';
+import type { StepFailure } from './reports.js';
 import { runPlan } from './run.js';
 import { makeFolder } from './world.js';
 
-const { EACCES, EDQUOT, ELOOP, ENOENT, ENOSPC, EROFS } = constants.errno;
+const { EACCES, EDQUOT, ENOENT, ENOSPC, EROFS } = constants.errno;
 
 function directory(source: string, target = source): Mount {
   return { kind: 'directory', source, target };
@@ -142,16 +142,15 @@ describe('mounts', () => {
         symlinkSync('/etc/passwd', join(folder, 'passwd'));
         for (const source of [join(folder, 'etc'), join(folder, 'passwd'), join(folder, 'etc/ssl')]) {
           const failed = await failureOf(who, directory(source, '/x'));
-          expect(failed).to.include({ step: 'bind', errno: ELOOP });
+          expect(failed).to.include({ step: 'bind', errnoName: 'ELOOP' });
           expect(failed.detail).to.equal(`open the source, which must be a real path: ${source}`);
-          expect(failed.hint).to.include('symlink');
         }
       });
 
       it('makes no target through a symlink, which could lead out of the new root', async () => {
         const folder = makeFolder('plain');
         const failed = await failureOf(who, { kind: 'symlink', source: '/', target: '/a' }, directory(folder, '/a/b'));
-        expect(failed).to.include({ step: 'bind', errno: ELOOP, detail: 'make the target: /a/b' });
+        expect(failed).to.include({ step: 'bind', errnoName: 'ELOOP', detail: 'make the target: /a/b' });
       });
 
       it('names a source that is missing', async () => {

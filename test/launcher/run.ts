@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { decodeExited, decodeFailed, type ExitStatus, type StepFailure } from '../../broker/plan/reports.js';
 import * as native from '../../native/broker.js';
 import { Tag } from '../../protocols/tags.js';
+import { decodeExited, decodeFailed, type ExitStatus, type StepFailure } from './reports.js';
 import { theWorld } from './world.js';
 
 const FRAME_HEADER = 12;

@@ -2,7 +2,6 @@ import {
   FIELD_KINDS,
   type FieldKind,
   OPERATIONS,
-  operationName,
   PLAN_LIMITS,
   PLAN_MAGIC,
   PLAN_VERSION,
@@ -17,6 +16,12 @@ export interface DecodedStep {
 const shapes = new Map<number, [string, FieldKind][]>(
   Object.values(OPERATIONS).map(({ op, fields }) => [op, Object.entries(fields)]),
 );
+
+/** The name of a step by its number, as the launcher reports it. 0 stands for the time before the first step. */
+export function operationName(op: number): string {
+  if (op === 0) return 'start';
+  return Object.entries(OPERATIONS).find(([, operation]) => operation.op === op)?.[0] ?? `unknown step ${op}`;
+}
 
 /** Written from the description of the layout and not from the encoder, to hold the two and the launcher's against each other. */
 export function decodePlan(bytes: Uint8Array): DecodedStep[] {
