@@ -1,6 +1,20 @@
+import { readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Comms } from '../protocols/comms.js';
-import { encodeFilter, type Hello, parseHello, PROTOCOL_VERSION } from '../protocols/handshake.js';
+import type { Fd } from '../protocols/fd.js';
+import {
+  encodeFilter,
+  type GateFailure,
+  type Hello,
+  PROTOCOL_VERSION,
+  parseGateFailure,
+  parseHello,
+} from '../protocols/handshake.js';
 import { Tag } from '../protocols/tags.js';
+import { escapeText } from '../protocols/text.js';
+import { errnoName } from './setup-errors.js';
+
+const { ESRCH } = constants.errno;
 
 /** The sandboxee cannot go through the gate; the message is fit to be shown. */
 export class GateError extends Error {
@@ -10,7 +24,9 @@ export class GateError extends Error {
     /** E.g. `gate:versions`. */
     readonly step: string,
     message: string,
-    readonly hint: string,
+    readonly hint = '',
+    /** A name such as `ESRCH`, or empty where no syscall failed. */
+    readonly errno = '',
   ) {
     super(message);
   }
@@ -37,13 +53,27 @@ export async function receiveHello(comms: Comms): Promise<Hello> {
  */
 export async function exchangeFilter(comms: Comms, flags: number, program: Uint8Array): Promise<number> {
   await comms.sendControl(Tag.Filter, encodeFilter({ flags, program }));
-  const { fd: listener } = await comms.recvControl(Tag.Listener);
-  if (listener === undefined) throw new GateError('gate:listener', 'the sandboxee sent no listener', '');
+  const { tag, payload, fd: listener } = await comms.recvControl(Tag.Listener, { otherTag: Tag.GateFailed });
+  if (tag === Tag.GateFailed) throw installError(parseGateFailure(payload));
+  if (listener === undefined) throw new GateError('gate:listener', 'the sandboxee sent no listener');
   try {
+    requireListener(listener);
     await comms.recvControl(Tag.Sealed);
     return listener.release();
   } catch (error) {
     listener.close();
     throw error;
   }
+}
+
+function installError({ step, errno, message }: GateFailure): GateError {
+  const hint = errno === ESRCH ? 'no thread may install a seccomp filter before the gate' : '';
+  return new GateError(`gate:${step}`, escapeText(message, { max: 1024 }), hint, errno === 0 ? '' : errnoName(errno));
+}
+
+/** Any other fd would leave the sandboxee's refused syscalls without an answer, and the broker without a report. */
+function requireListener({ number }: Fd): void {
+  const target = readlinkSync(`/proc/self/fd/${number}`);
+  if (target === 'anon_inode:seccomp notify') return;
+  throw new GateError('gate:listener', `the sandboxee sent ${JSON.stringify(target)} for its listener`);
 }

@@ -51,6 +51,7 @@ export class Session {
   #sampler: Sampler | undefined;
   #monitor: Monitor | undefined;
   #view: ProcessView | undefined;
+  #passing: Promise<void> = Promise.resolve();
   #gone = false;
   #cause: Ending | undefined;
 
@@ -98,8 +99,9 @@ export class Session {
 
   /** From the launcher's start to *go*. Resolves with whether it got there; if not, `result` says why. */
   async passGate(): Promise<boolean> {
+    this.#passing = this.#passGate();
     try {
-      await this.#passGate();
+      await this.#passing;
     } catch (error) {
       // A peer that is gone has ended by itself: its end, which is on its way, says more than the broken channel.
       if (!(error instanceof PeerGone)) this.end(endingOf(error));
@@ -209,6 +211,8 @@ export class Session {
     this.#monitor?.report();
     this.#monitor?.[Symbol.dispose]();
     await Promise.all([this.#output.stdout.finish(), this.#output.stderr.finish(), this.comms.finish(END_PATIENCE)]);
+    // What it said of its failure may be among the last that it sent, and nothing of what is released may be in use.
+    await this.#passing.catch(() => {});
     const usage = usageOf(end);
     const ending = this.#cameTooLate(end) ? this.#explain(end, usage) : (this.#cause ?? this.#explain(end, usage));
     const stderr = this.#output.stderr.tail;
@@ -239,7 +243,7 @@ export class Session {
 }
 
 function endingOf(error: unknown): Ending {
-  if (error instanceof GateError) return setupError(error.step, error.message, error.hint);
+  if (error instanceof GateError) return setupError(error.step, error.message, error.hint, error.errno);
   return setupError('gate:handshake', error instanceof Error ? error.message : String(error));
 }
 

@@ -1,15 +1,21 @@
 import { constants } from 'node:os';
+import type { ExitStatus } from '../native/broker.js';
 import { signalName } from './ending.js';
 import { hintFor } from './hints.js';
 import { OPERATIONS, type OperationName } from './plan/ops.js';
-import type { ExitStatus } from '../native/broker.js';
 import type { StepFailure } from './process/launched.js';
 import type { Ending } from './result.js';
 
 export type SetupError = Extract<Ending, { status: 'setup-error' }>;
 
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
-const OPERATION_NAMES: ReadonlyMap<number, OperationName> = new Map(Object.entries(OPERATIONS).map(([name, { op }]) => [op, name as OperationName]));
+const OPERATION_NAMES: ReadonlyMap<number, OperationName> = new Map(
+  Object.entries(OPERATIONS).map(([name, { op }]) => [op, name as OperationName]),
+);
+
+export function errnoName(errno: number): string {
+  return ERRNO_NAMES.get(errno) ?? String(errno);
+}
 
 export function setupError(step: string, detail: string, hint = '', errno = ''): SetupError {
   return { status: 'setup-error', step, errno, detail, hint };
@@ -26,7 +32,11 @@ export function fromStepFailure(failure: StepFailure): SetupError {
 /** The program ended by itself before it entered the gate. */
 export function fromEarlyEnd(status: ExitStatus | undefined, stderr: string): SetupError {
   const said = stderr.trim() === '' ? 'it wrote nothing to its stderr' : `its stderr ends with:\n${stderr.trim()}`;
-  return setupError('start-up', `${how(status)} before it entered the gate; ${said}`, 'call sandboxMeHere() once it has loaded');
+  return setupError(
+    'start-up',
+    `${how(status)} before it entered the gate; ${said}`,
+    'call sandboxMeHere() once it has loaded',
+  );
 }
 
 function how(status: ExitStatus | undefined): string {

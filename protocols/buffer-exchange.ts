@@ -137,7 +137,7 @@ export class BufferExchange {
     }
     const { fd, facts } = this.home.depart(buffer);
     try {
-      this.#outbox.frameWithFd(Tag.BufferGrant, encodeGrant(request, facts), fd, this.#fds.close);
+      this.#outbox.frameWithFd(Tag.BufferGrant, encodeGrant(request, facts), fd, this.#fds);
     } catch (error) {
       this.home.lost(facts.id);
       if (!(error instanceof LimitExceeded)) throw error;

@@ -1,5 +1,5 @@
 import { BufferQuota, InvalidArgument, ProtocolError } from './errors.js';
-import type { FdOperations } from './fd-facts.js';
+import { closeEventually, type FdOperations } from './fd-facts.js';
 import { defaultLimits } from './limits.js';
 import { PooledBuffer, type PooledMemory } from './pooled-buffer.js';
 import type { ArrivedBuffer, BufferFacts, BufferHome, BufferMode, SharedBuffer } from './shared-buffer.js';
@@ -185,7 +185,7 @@ export class BufferPool implements BufferHome {
       };
     } catch (error) {
       if (mapping !== null) operations.unmap(mapping);
-      operations.close(fd);
+      closeEventually(operations, fd);
       throw error;
     }
   }
@@ -203,7 +203,7 @@ export class BufferPool implements BufferHome {
       if (memory === undefined) throw new ProtocolError('the peer sent a shared buffer that the broker did not make');
       return memory;
     } finally {
-      this.#operations.close(fd);
+      closeEventually(this.#operations, fd);
     }
   }
 
@@ -212,7 +212,7 @@ export class BufferPool implements BufferHome {
     this.#byId.delete(memory.id);
     this.#charged -= memory.capacity;
     if (memory.mapping !== null) this.#operations.unmap(memory.mapping);
-    this.#operations.close(memory.fd);
+    closeEventually(this.#operations, memory.fd);
   }
 }
 

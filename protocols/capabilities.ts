@@ -3,7 +3,7 @@ import type { Codec, Decoder, Encoder, ReceiveOptions } from './codec.js';
 import { requireSize, type SizedOptions } from './codec.js';
 import { FdKindError, InvalidArgument } from './errors.js';
 import { Fd, requireKind } from './fd.js';
-import { closeReceived, type FdKind, type FdOperations } from './fd-facts.js';
+import { closeEventually, type FdKind, type FdOperations } from './fd-facts.js';
 import type { BufferHome, SharedBuffer } from './shared-buffer.js';
 import { Tag } from './tags.js';
 
@@ -34,7 +34,7 @@ export function fdCodec(fds: FdOperations): Codec<OutgoingFd, Fd, FdOptions> {
         throw new InvalidArgument('a bare number is not sent: Fd.open a path, or Fd.adopt the number to give it away');
       }
       refuseDirectory(fd, dangerouslyAllowDirectory);
-      out.frameWithFd(Tag.Fd, nothing, fd.release(), fds.close);
+      out.frameWithFd(Tag.Fd, nothing, fd.release(), fds);
     },
     drop({ fd }) {
       if (fd instanceof Fd) fd.close();
@@ -67,7 +67,7 @@ export function bufferCodec(exchange: { readonly home: BufferHome }, fds: FdOper
       const { home } = exchange;
       const { fd, facts } = home.depart(buffer);
       try {
-        out.frameWithFd(Tag.SharedBuffer, encodeFacts(facts), fd, fds.close);
+        out.frameWithFd(Tag.SharedBuffer, encodeFacts(facts), fd, fds);
       } catch (error) {
         home.lost(facts.id);
         throw error;
@@ -79,9 +79,15 @@ export function bufferCodec(exchange: { readonly home: BufferHome }, fds: FdOper
 }
 
 export interface Control {
+  readonly tag: number;
   readonly payload: Buffer;
   /** Present for the tags that carry one. */
   readonly fd: Fd | undefined;
+}
+
+export interface ControlOptions extends SizedOptions {
+  /** What may come in its place, e.g. the news of a failure; the answer's `tag` tells. */
+  readonly otherTag?: number;
 }
 
 export interface OutgoingControl {
@@ -94,18 +100,19 @@ export function controlEncoder(tag: number, fds: FdOperations): Encoder<Outgoing
   return {
     encode(out, { payload, fd }) {
       if (fd === undefined) out.frame(tag, payload);
-      else out.frameWithFd(tag, payload, fd.release(), fds.close);
+      else out.frameWithFd(tag, payload, fd.release(), fds);
     },
     drop: ({ fd }) => fd?.close(),
   };
 }
 
-export function controlDecoder(tag: number, fds: FdOperations): Decoder<Control, SizedOptions> {
+export function controlDecoder(tag: number, fds: FdOperations, otherTag?: number): Decoder<Control, SizedOptions> {
   return {
     tag,
+    otherTag,
     decode(frame, options) {
       if (options?.max !== undefined) requireSize(frame, options.max);
-      return { payload: frame.copyOut(), fd: frame.hasFd ? adopt(fds, frame.takeFd()) : undefined };
+      return { tag: frame.tag, payload: frame.copyOut(), fd: frame.hasFd ? adopt(fds, frame.takeFd()) : undefined };
     },
   };
 }
@@ -114,7 +121,7 @@ function adopt(fds: FdOperations, number: number): Fd {
   try {
     return Fd.adopt(number, fds);
   } catch (error) {
-    closeReceived(fds, number);
+    closeEventually(fds, number);
     throw error;
   }
 }

@@ -1,32 +1,19 @@
-import { BufferExchange, type BufferHooks } from './buffer-exchange.js';
+import { BufferExchange } from './buffer-exchange.js';
+import type { ChannelOptions } from './channel-options.js';
 import { type Decoder, type Encoder, type ReceiveOptions, requireTag } from './codec.js';
 import { defer, rejected } from './deferred.js';
 import { ClosedError, LimitExceeded, PeerGone, ProtocolError, type SallyportError, TimeoutError } from './errors.js';
-import { closeReceived, type FdOperations, nativeFds } from './fd-facts.js';
+import { closeEventually, type FdOperations, nativeFds } from './fd-facts.js';
 import type { Frame } from './frame.js';
-import type { FrameRule, Role } from './frame-rules.js';
+import type { FrameRule } from './frame-rules.js';
 import { Inbox } from './inbox.js';
 import { Intake } from './intake.js';
-import { type ChannelLimitOptions, type ChannelLimits, resolveLimits } from './limits.js';
+import { type ChannelLimits, resolveLimits } from './limits.js';
 import { Outbox } from './outbox.js';
 import { PendingReceive } from './pending-receive.js';
 import { Tag } from './tags.js';
+import { Throttle } from './throttle.js';
 import { BatchStatus, type Transport } from './transport.js';
-
-export interface ChannelOptions extends BufferHooks {
-  /** This side. Who the peer is, is decided by the socket that the broker made, and by nothing that is sent. */
-  readonly role: Role;
-  /**
-   * `handshake`: only handshake frames until `Go`, which opens the channel on both sides. `life`: the launcher's life socket.
-   * Default `open`.
-   */
-  readonly phase?: FrameRule['phase'];
-  readonly limits?: ChannelLimitOptions;
-  /** Calls on descriptors. The broker's `close` goes to its reaper. */
-  readonly fds?: FdOperations;
-  /** The peer broke the protocol; called once, and the channel is closed. */
-  readonly onViolation?: (error: ProtocolError) => void;
-}
 
 /**
  * Frames in both directions over a transport: order, backpressure, fds, phases and the end. What the frames mean is the
@@ -46,10 +33,9 @@ export class Channel {
   readonly #intake: Intake;
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
+  readonly #throttle: Throttle;
   readonly #onViolation: (error: ProtocolError) => void;
   readonly #resolveClosed: (reason: SallyportError) => void;
-  #paused = false;
-  #lastCall = false;
   #violationSeen = false;
   #ended: SallyportError | null = null;
   #sendingEnded: SallyportError | null = null;
@@ -73,9 +59,10 @@ export class Channel {
       transport,
       this.limits,
       (error) => this.#sendingFailed(error),
-      () => this.#regulate(),
+      () => this.#throttle.regulate(),
     );
     this.buffers = new BufferExchange(options, this.limits, this.fds, this.#outbox);
+    this.#throttle = new Throttle(transport, this.#inbox, this.buffers);
     transport.onBatch = (filled, fds, status) => this.#onBatch(filled, fds, status);
   }
 
@@ -121,9 +108,8 @@ export class Channel {
    * @param patience milliseconds
    */
   async finish(patience: number): Promise<void> {
-    this.#lastCall = true;
-    if (this.#paused && this.#ended === null) this.#transport.resume();
-    this.#paused = false;
+    if (this.#ended !== null) return;
+    this.#throttle.readOn();
     const timer = setTimeout(() => this.#end(new PeerGone('the peer is gone')), patience);
     await this.closed;
     clearTimeout(timer);
@@ -185,7 +171,7 @@ export class Channel {
       } catch (error) {
         return rejected(error);
       } finally {
-        this.#regulate();
+        this.#throttle.regulate();
       }
     }
     if (this.#ended !== null) return rejected(this.#ended);
@@ -208,7 +194,7 @@ export class Channel {
       try {
         return this.decode(frame, decoder, options);
       } finally {
-        this.#regulate();
+        this.#throttle.regulate();
       }
     }
   }
@@ -230,7 +216,7 @@ export class Channel {
     options: Options | undefined,
   ): Out {
     try {
-      if (decoder.tag !== frame.tag) requireTag(decoder.tag, frame.tag);
+      if (decoder.tag !== frame.tag && decoder.otherTag !== frame.tag) requireTag(decoder.tag, frame.tag);
       return decoder.decode(frame, options);
     } catch (error) {
       if (error instanceof ProtocolError) this.#violated(error);
@@ -242,8 +228,13 @@ export class Channel {
 
   #onBatch(filled: number, fds: number[] | null, status: number): number {
     if (this.#ended !== null || status === BatchStatus.ControlTruncated) {
-      for (const fd of fds ?? []) closeReceived(this.fds, fd);
-      if (this.#ended === null) this.#tearDown(tooManyOpenFiles());
+      for (const fd of fds ?? []) closeEventually(this.fds, fd);
+      // MSG_CTRUNC is not the peer's doing: frames and fds no longer match, because this process could not take an fd.
+      if (this.#ended === null) {
+        this.#tearDown(
+          new LimitExceeded('open files', 1, 0, 'a received fd was lost: this process has too many open files'),
+        );
+      }
       return filled;
     }
     let consumed: number;
@@ -254,7 +245,7 @@ export class Channel {
       return filled;
     }
     if (status !== BatchStatus.Open) this.#peerGone(status);
-    else this.#regulate();
+    else this.#throttle.regulate();
     return consumed;
   }
 
@@ -262,19 +253,6 @@ export class Channel {
     if (frame.tag === Tag.Go) this.opened();
     if (rule.exchange && this.buffers.handle(frame)) return;
     this.#inbox.deliver(frame);
-  }
-
-  #regulate(): void {
-    if (this.#lastCall) return;
-    const stuck = this.buffers.repliesUnread;
-    if (this.#paused) {
-      if (stuck || !this.#inbox.hasRoom) return;
-      this.#paused = false;
-      if (this.#ended === null) this.#transport.resume();
-    } else if (stuck || this.#inbox.full) {
-      this.#paused = true;
-      this.#transport.pause();
-    }
   }
 
   /** Both directions may still hold what arrived before: receives go on until the end of file is read. */
@@ -312,6 +290,7 @@ export class Channel {
     this.#ended = reason;
     this.#sendingEnded ??= reason;
     this.#intake.stop();
+    this.#throttle.end();
     this.#outbox.close(reason);
     this.#inbox.fail(reason);
     this.buffers.close(reason);
@@ -319,9 +298,4 @@ export class Channel {
     this.#transport.close();
     this.#resolveClosed(reason);
   }
-}
-
-/** Not the peer's doing: this process could not take an fd (MSG_CTRUNC), so that frames and fds no longer match. */
-function tooManyOpenFiles(): SallyportError {
-  return new LimitExceeded('open files', 1, 0, 'a received fd was lost: this process is at its limit of open files');
 }

@@ -24,6 +24,8 @@ export interface Encoder<In> {
 
 export interface Decoder<Out, Options extends ReceiveOptions = ReceiveOptions> {
   readonly tag: number;
+  /** What the peer may send in its place. */
+  readonly otherTag?: number | undefined;
   /** Throws ProtocolError for what no honest peer sends. The frame's fd, if it is not taken, is closed by the caller. */
   decode(frame: Frame, options: Options | undefined): Out;
 }

@@ -1,13 +1,15 @@
 import {
   bufferCodec,
   type Control,
+  type ControlOptions,
   controlDecoder,
   controlEncoder,
   type DirectoryToken,
   type FdOptions,
   fdCodec,
 } from './capabilities.js';
-import { Channel, type ChannelOptions } from './channel.js';
+import { Channel } from './channel.js';
+import type { ChannelOptions } from './channel-options.js';
 import type { ReceiveOptions, SizedOptions } from './codec.js';
 import { defer, markHandled } from './deferred.js';
 import type { Fd } from './fd.js';
@@ -207,7 +209,7 @@ export class Comms extends Channel {
     return sent;
   }
 
-  recvControl(tag: number, options?: SizedOptions): Promise<Control> {
-    return this.receive(controlDecoder(tag, this.fds), options);
+  recvControl(tag: number, options?: ControlOptions): Promise<Control> {
+    return this.receive(controlDecoder(tag, this.fds, options?.otherTag), options);
   }
 }

@@ -14,6 +14,7 @@ export interface FdOperations {
   describe(fd: number): FdFacts;
   /** A new number for the same open file, close-on-exec. */
   duplicate(fd: number): number;
+  /** By way of `closeEventually`: the reaper may refuse for a while. */
   close(fd: number): void;
 }
 
@@ -56,14 +57,14 @@ export function accessOf(facts: FdFacts): FdAccess {
 const REAPER_RETRY = 10;
 
 /**
- * Closes a received fd that nobody wants. The reaper refuses while its queue is full: then the fd waits here, where it is
- * bounded by this process's limit of open files.
+ * Closes now, or as soon as the reaper takes it: it refuses (EAGAIN) while its queue is full. What waits meanwhile is bounded
+ * by this process's limit of open files.
  */
-export function closeReceived(fds: FdOperations, fd: number): void {
+export function closeEventually(fds: FdOperations, fd: number): void {
   try {
     fds.close(fd);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
-    setTimeout(() => closeReceived(fds, fd), REAPER_RETRY);
+    setTimeout(() => closeEventually(fds, fd), REAPER_RETRY);
   }
 }

@@ -1,7 +1,15 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { FdFacts } from '../native/shared.js';
 import { ClosedError, FdKindError, InvalidArgument, UseAfterMove } from './errors.js';
-import { accessOf, type FdAccess, type FdKind, type FdOperations, kindOf, nativeFds } from './fd-facts.js';
+import {
+  accessOf,
+  closeEventually,
+  type FdAccess,
+  type FdKind,
+  type FdOperations,
+  kindOf,
+  nativeFds,
+} from './fd-facts.js';
 import { type Maker, unwatch, watchForLeak } from './leak.js';
 
 export interface FdOpenOptions {
@@ -112,7 +120,7 @@ export class Fd implements Disposable {
     const fd = this.#fd;
     this.#fd = -1;
     unwatch(this);
-    this.#fds.close(fd);
+    closeEventually(this.#fds, fd);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import { ProtocolError } from './errors.js';
-import { closeReceived, type FdOperations } from './fd-facts.js';
+import { closeEventually, type FdOperations } from './fd-facts.js';
 import type { ArrivedBuffer } from './shared-buffer.js';
 
 /**
@@ -78,7 +78,7 @@ export class Frame {
 
   /** Closes what nobody took. */
   discard(fds: FdOperations): void {
-    if (this.#fd >= 0) closeReceived(fds, this.takeFd());
+    if (this.#fd >= 0) closeEventually(fds, this.takeFd());
     if (this.#buffer !== null) this.takeBuffer().discard();
   }
 }

@@ -1,5 +1,5 @@
 import { ProtocolError } from './errors.js';
-import { closeReceived, type FdOperations } from './fd-facts.js';
+import { closeEventually, type FdOperations } from './fd-facts.js';
 import { Frame } from './frame.js';
 import type { FrameRule, Role } from './frame-rules.js';
 import { FrameParser } from './frames.js';
@@ -55,7 +55,7 @@ export class Intake {
   stop(): void {
     this.#parser.stop();
     this.#frame.discard(this.#fds);
-    for (const fd of this.#unclaimed.splice(0)) closeReceived(this.#fds, fd);
+    for (const fd of this.#unclaimed.splice(0)) closeEventually(this.#fds, fd);
   }
 
   #pass(rule: FrameRule): void {

@@ -1,5 +1,6 @@
 import { type Deferred, defer, markHandled } from './deferred.js';
 import { ClosedError, LimitExceeded } from './errors.js';
+import { closeEventually, type FdOperations } from './fd-facts.js';
 import { HEADER_SIZE, writeHeader } from './frames.js';
 import type { ChannelLimits } from './limits.js';
 import type { Transport } from './transport.js';
@@ -83,12 +84,12 @@ export class Outbox {
   }
 
   /** Owns the fd also when it throws. Where too many fds are in flight, this frame alone fails, with LimitExceeded. */
-  frameWithFd(tag: number, payload: Uint8Array, fd: number, closeFd: (fd: number) => void): void {
+  frameWithFd(tag: number, payload: Uint8Array, fd: number, fds: FdOperations): void {
     try {
       this.flush();
       this.bytes.set(payload, this.begin(tag, payload.length));
     } catch (error) {
-      closeFd(fd);
+      closeEventually(fds, fd);
       throw error;
     }
     const size = this.#used;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../native/locate.js';
 import * as native from '../native/sandboxee.js';
 import { BlockingComms } from '../protocols/blocking-comms.js';
-import { EndpointTransport } from '../protocols/endpoint-transport.js';
+import { BlockingEndpointTransport } from '../protocols/endpoint-transport.js';
 import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
 import { MappedBuffers } from '../protocols/mapped-buffer.js';
@@ -53,7 +53,7 @@ export async function sandboxMeHere(): Promise<Gate> {
 
 function openComms(): BlockingComms {
   try {
-    const transport = new EndpointTransport(COMMS_FD, { keepFd: true });
+    const transport = new BlockingEndpointTransport(COMMS_FD, { keepFd: true });
     return new BlockingComms(transport, { role: 'sandboxee', phase: 'handshake', buffers: new MappedBuffers() }).start();
   } catch (cause) {
     throw new Error(`fd ${COMMS_FD} is no channel: sandboxMeHere() works only in a process that launch() of sallyport started`, { cause });

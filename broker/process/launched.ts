@@ -3,8 +3,8 @@ import * as native from '../../native/broker.js';
 import { EndpointTransport } from '../../protocols/endpoint-transport.js';
 import { FrameParser } from '../../protocols/frames.js';
 import { Tag } from '../../protocols/tags.js';
-import { BatchStatus, type Transport } from '../../protocols/transport.js';
 import { escapeText } from '../../protocols/text.js';
+import { BatchStatus, type Transport } from '../../protocols/transport.js';
 
 /** A step of the launcher's plan that failed: its index in the plan, its op, the kernel's errno and what it was about. */
 export interface StepFailure {
@@ -82,7 +82,9 @@ export class LaunchedProcess {
       this.#resolveEnded = resolve;
     });
     this.#life = new EndpointTransport(life, { slab: 16 * 1024, budget: 64 * 1024, keepFd: false });
-    this.#parser = new FrameParser(this.#life.slab, 4096, (tag, _rule, bytes, start, end) => this.#onFrame(tag, bytes.subarray(start, end)));
+    this.#parser = new FrameParser(this.#life.slab, 4096, (tag, _rule, bytes, start, end) =>
+      this.#onFrame(tag, bytes.subarray(start, end)),
+    );
     this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
     const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan];
     try {
@@ -92,7 +94,6 @@ export class LaunchedProcess {
       throw error;
     }
     this.#life.start();
-    this.#life.unref();
   }
 
   /** pid 1 of the sandboxee's namespace; killing it kills all. Owned here, valid until `ended`. */

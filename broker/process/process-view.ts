@@ -24,7 +24,8 @@ export interface ProcessStatus {
   readonly seccompFilters: number;
 }
 
-const STATUS_ROOM = 8192;
+/** More than any of these files has: a status is 1.5 KiB, and a thread has not a thousand children. */
+const ROOM = 8192;
 const O_PATH = 0o10000000;
 const O_DIRECTORY = 0o200000;
 
@@ -36,7 +37,7 @@ const O_DIRECTORY = 0o200000;
 export class ProcessView implements Disposable {
   readonly #directory: number;
   readonly #status: number;
-  readonly #buffer = Buffer.allocUnsafe(STATUS_ROOM);
+  readonly #buffer = Buffer.allocUnsafe(ROOM);
   #open = true;
 
   constructor(readonly pid: number) {
@@ -53,14 +54,24 @@ export class ProcessView implements Disposable {
     return `/proc/self/fd/${this.#directory}/${name}`;
   }
 
+  /** A small file, whole: half of what readFileSync costs. */
+  #read(name: string): string {
+    const fd = openSync(this.#path(name), 'r');
+    try {
+      return this.#buffer.toString('latin1', 0, readSync(fd, this.#buffer, 0, ROOM, 0));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /** One pread: cheap enough for a sampler. Throws ESRCH after the end of the process. */
   status(): ProcessStatus {
-    const length = readSync(this.#status, this.#buffer, 0, STATUS_ROOM, 0);
+    const length = readSync(this.#status, this.#buffer, 0, ROOM, 0);
     return parseStatus(this.#buffer.toString('latin1', 0, length));
   }
 
   taskStatus(tid: number): ProcessStatus {
-    return parseStatus(readFileSync(this.#path(`task/${tid}/status`), 'latin1'));
+    return parseStatus(this.#read(`task/${tid}/status`));
   }
 
   tasks(): number[] {
@@ -69,22 +80,14 @@ export class ProcessView implements Disposable {
 
   /** Children of all its threads. */
   children(): number[] {
-    return this.tasks().flatMap((tid) => parseNumbers(readFileSync(this.#path(`task/${tid}/children`), 'latin1')));
+    return this.tasks().flatMap(
+      (tid) => ifThere(() => parseNumbers(this.#read(`task/${tid}/children`))) ?? [],
+    );
   }
 
   descriptors(tid?: number): OpenDescriptor[] {
     const folder = this.#path(tid === undefined ? 'fd' : `task/${tid}/fd`);
-    return readdirSync(folder).map((name) => {
-      const target = readlinkSync(`${folder}/${name}`);
-      const { mode } = lstatSync(`${folder}/${name}`);
-      return {
-        fd: Number(name),
-        target,
-        writable: (mode & 0o200) !== 0,
-        directory: target.startsWith('/') && statSync(`${folder}/${name}`).isDirectory(),
-        pathOnly: (mode & 0o600) === 0,
-      };
-    });
+    return readdirSync(folder).flatMap((name) => ifThere(() => describeDescriptor(folder, name)) ?? []);
   }
 
   /** How many fds are open, without naming them. The size of the directory is that number from Linux 6.2 on. */
@@ -95,7 +98,7 @@ export class ProcessView implements Disposable {
 
   /** CPU time of user and system, its waited-for children included. Milliseconds, at the clock tick's 10 ms. */
   cpuTime(): number {
-    const text = readFileSync(this.#path('stat'), 'latin1');
+    const text = this.#read('stat');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
     return ticks * 10;
@@ -115,8 +118,38 @@ export class ProcessView implements Disposable {
   }
 }
 
+/** What was found, or undefined where the process, thread or fd that it was about has ended or was closed meanwhile. */
+export function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+export function isGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ESRCH' || code === 'ENOENT';
+}
+
+function describeDescriptor(folder: string, name: string): OpenDescriptor {
+  const target = readlinkSync(`${folder}/${name}`);
+  const { mode } = lstatSync(`${folder}/${name}`);
+  return {
+    fd: Number(name),
+    target,
+    writable: (mode & 0o200) !== 0,
+    directory: target.startsWith('/') && statSync(`${folder}/${name}`).isDirectory(),
+    pathOnly: (mode & 0o600) === 0,
+  };
+}
+
 function parseNumbers(text: string): number[] {
-  return text.split(' ').filter((part) => part !== '' && part !== '\n').map(Number);
+  return text
+    .split(' ')
+    .filter((part) => part !== '' && part !== '\n')
+    .map(Number);
 }
 
 function parseStatus(text: string): ProcessStatus {

@@ -1,5 +1,5 @@
 import type { LimitName, ResolvedLimits } from '../limits.js';
-import { ProcessView } from './process-view.js';
+import { isGone, ProcessView } from './process-view.js';
 
 /** What a sandboxee is seen to use, summed over its process tree. Bytes, milliseconds, counts. */
 export interface Sample {
@@ -88,7 +88,11 @@ export class Sampler implements Disposable {
     for (const view of this.#others.values()) view[Symbol.dispose]();
     this.#others.clear();
     const pending = [...this.launcher.children(), ...this.leader.children()];
-    for (let pid = pending.pop(); pid !== undefined && this.#others.size <= this.limits.processes; pid = pending.pop()) {
+    for (
+      let pid = pending.pop();
+      pid !== undefined && this.#others.size <= this.limits.processes;
+      pid = pending.pop()
+    ) {
       if (pid === this.leader.pid || this.#others.has(pid)) continue;
       try {
         const view = new ProcessView(pid);
@@ -132,9 +136,4 @@ function maximum(a: Sample, b: Sample): Sample {
     processes: Math.max(a.processes, b.processes),
     openFiles: Math.max(a.openFiles, b.openFiles),
   };
-}
-
-function isGone(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ESRCH' || code === 'ENOENT';
 }

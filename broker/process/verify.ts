@@ -1,4 +1,4 @@
-import { type OpenDescriptor, ProcessView } from './process-view.js';
+import { ifThere, type OpenDescriptor, type ProcessView } from './process-view.js';
 
 /** What verification holds the sandboxee against. */
 export interface Expectation {
@@ -28,16 +28,22 @@ const HARMLESS_ANONYMOUS = new Set(['[eventpoll]', '[eventfd]', '[timerfd]', '[s
 /**
  * Looks for what trusted start-up may have left open by accident: it catches accidents, not malice, since the code that
  * ran so far is trusted. Call it after the sandboxee's *sealed* and before *go*, with both pidfds known to be alive before,
- * and check them again after.
+ * and check them again after. Threads and fds may come and go meanwhile: a new thread inherits the filter, and a new fd
+ * is a copy of another.
  */
 export async function verifyGate(expected: Expectation): Promise<GateFinding | undefined> {
-  return findTask(expected) ?? findProcess(expected) ?? findDescriptors(expected) ?? (await findRing(expected));
+  // Reading maps takes the thread pool some time, in which the rest is looked through.
+  const maps = expected.sandboxee.mapNames();
+  const finding = findTask(expected) ?? findProcess(expected) ?? findDescriptors(expected);
+  const names = await maps;
+  return finding ?? findRing(names);
 }
 
 /** `Seccomp: 2` is true since stage 0 and proves nothing; the number of filters does. */
 function findTask({ sandboxee, filtersBefore }: Expectation): GateFinding | undefined {
   for (const tid of sandboxee.tasks()) {
-    const status = sandboxee.taskStatus(tid);
+    const status = ifThere(() => sandboxee.taskStatus(tid));
+    if (status === undefined) continue;
     if (status.seccompMode !== 2 || status.seccompFilters !== filtersBefore + 1) {
       return {
         step: 'gate:filter',
@@ -66,10 +72,10 @@ function findDescriptors(expected: Expectation): GateFinding | undefined {
   const { sandboxee, sameFileTable } = expected;
   const tables: (number | undefined)[] = [undefined];
   for (const tid of sandboxee.tasks()) {
-    if (tid !== sandboxee.pid && !(sameFileTable?.(sandboxee.pid, tid) ?? false)) tables.push(tid);
+    if (tid !== sandboxee.pid && ifThere(() => sameFileTable?.(sandboxee.pid, tid)) !== true) tables.push(tid);
   }
   for (const tid of tables) {
-    for (const descriptor of sandboxee.descriptors(tid)) {
+    for (const descriptor of ifThere(() => sandboxee.descriptors(tid)) ?? []) {
       const finding = judge(descriptor, expected);
       if (finding) return finding;
     }
@@ -78,7 +84,7 @@ function findDescriptors(expected: Expectation): GateFinding | undefined {
 }
 
 function judge(descriptor: OpenDescriptor, expected: Expectation): GateFinding | undefined {
-  const { fd, target } = descriptor;
+  const { fd, target, pathOnly } = descriptor;
   if (target.startsWith('socket:')) {
     const inode = target.slice('socket:['.length, -1);
     if (fd === COMMS_FD && inode === String(expected.commsInode)) return undefined;
@@ -87,7 +93,8 @@ function judge(descriptor: OpenDescriptor, expected: Expectation): GateFinding |
   }
   if (fd === COMMS_FD) return found('gate:comms', fd, target, 'fd 3 is reserved for comms: do not close or replace it');
   if (target.startsWith('anon_inode:')) return judgeAnonymous(fd, target);
-  if (expected.declared.has(fd) || target.startsWith('pipe:') || HARMLESS_DEVICES.has(target)) return undefined;
+  if (expected.declared.has(fd) || target.startsWith('pipe:') || (HARMLESS_DEVICES.has(target) && !pathOnly))
+    return undefined;
   if (!target.startsWith('/')) return found('gate:descriptor', fd, target, 'close it before the gate');
   return judgeFile(descriptor);
 }
@@ -96,15 +103,22 @@ function judgeAnonymous(fd: number, target: string): GateFinding | undefined {
   const kind = target.slice('anon_inode:'.length);
   if (HARMLESS_ANONYMOUS.has(kind)) return undefined;
   if (kind === 'seccomp notify') {
-    return found('gate:listener', fd, target, 'whoever holds the listener can answer its own syscalls: it must be closed');
+    return found(
+      'gate:listener',
+      fd,
+      target,
+      'whoever holds the listener can answer its own syscalls: it must be closed',
+    );
   }
   if (kind === '[io_uring]') return found('gate:io-uring', fd, target, 'operations on a ring bypass seccomp');
   return found('gate:descriptor', fd, target, 'close it before the gate');
 }
 
 function judgeFile({ fd, target, writable, directory, pathOnly }: OpenDescriptor): GateFinding | undefined {
-  if (directory || pathOnly) return found('gate:directory', fd, target, 'close it before the gate: what lies beneath it could be opened');
-  if (writable) return found('gate:writable-file', fd, target, 'close it before the gate, or declare it as an fd of the executor');
+  if (directory || pathOnly)
+    return found('gate:directory', fd, target, 'close it before the gate: what lies beneath it could be opened');
+  if (writable)
+    return found('gate:writable-file', fd, target, 'close it before the gate, or declare it as an fd of the executor');
   return undefined;
 }
 
@@ -112,8 +126,7 @@ function found(step: string, fd: number, target: string, hint: string): GateFind
   return { step, detail: `fd ${fd} is still open: ${JSON.stringify(target)}`, hint };
 }
 
-async function findRing({ sandboxee }: Expectation): Promise<GateFinding | undefined> {
-  const names = await sandboxee.mapNames();
+function findRing(names: readonly string[]): GateFinding | undefined {
   if (!names.some((name) => name.includes('[io_uring]'))) return undefined;
   return { step: 'gate:io-uring', detail: 'an io_uring is mapped', hint: 'operations on a ring bypass seccomp' };
 }

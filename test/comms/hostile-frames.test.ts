@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Comms } from '../../protocols/comms.js';
 import { LimitExceeded, ProtocolError } from '../../protocols/errors.js';
-import { closeReceived } from '../../protocols/fd-facts.js';
+import { closeEventually } from '../../protocols/fd-facts.js';
 import { memoryPair } from '../../protocols/memory-transport.js';
 import { Tag } from '../../protocols/tags.js';
 import { BatchStatus } from '../../protocols/transport.js';
@@ -175,7 +175,7 @@ describe('closing a received fd while the reaper is full', () => {
         fds.close(fd);
       },
     };
-    closeReceived(reaper, fds.make());
+    closeEventually(reaper, fds.make());
     expect(fds.open.size).to.equal(1);
     while (fds.open.size > 0) await turn();
     expect(fds.closed.length).to.equal(1);

@@ -63,7 +63,7 @@ describe('msgpack values', () => {
       `\ufeff${'long'.repeat(100)}`,
       'x'.repeat(300),
       [[], [[]], {}],
-      { constructor: 'x', toString: 1, hasOwnProperty: null, ['then']: true, toJSON: 'y' },
+      JSON.parse('{"constructor":"x","toString":1,"hasOwnProperty":null,"then":true,"toJSON":"y"}'),
       { '\ufeffa': 1, a: 2, 10: 'index', 2: 'index' },
       Object.assign(Object.create(null), { bare: true }),
       Array.from({ length: 70 }, (_, index) => index * 1000),

@@ -3,7 +3,7 @@ import { binding } from '../../native/broker.js';
 import type { FdFacts } from '../../native/shared.js';
 import { BlockingComms } from '../../protocols/blocking-comms.js';
 import type { PoolOperations } from '../../protocols/buffer-pool.js';
-import type { ChannelOptions } from '../../protocols/channel.js';
+import type { ChannelOptions } from '../../protocols/channel-options.js';
 import { EndpointTransport } from '../../protocols/endpoint-transport.js';
 import type { ProtocolError } from '../../protocols/errors.js';
 import type { FdOperations } from '../../protocols/fd-facts.js';

@@ -11,6 +11,7 @@ import * as native from '../../native/broker.js';
 import { launcherLeakGate } from './leak-gate.js';
 import { AS_ROOT, AS_USER, askOne, probePlan, type Who } from './plans.js';
 import { Run, type RunOptions } from './run.js';
+import { theWorld } from './world.js';
 
 function start(who: Who, questions: string[], options: RunOptions = {}): Run {
   return new Run(encodePlan(probePlan(who, questions)), { asUser: who.asUser, ...options });
@@ -114,7 +115,9 @@ describe('supervision', () => {
     it(`is killed with the broker, though somebody else holds the life socket, as ${who}`, async () => {
       // The change of ids clears PR_SET_PDEATHSIG: it is set once more after it.
       const script = fileURLToPath(new URL('./doomed-broker.js', import.meta.url));
-      const broker = spawn(process.execPath, [script, who], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
+      const broker = spawn(process.execPath, [script, who, theWorld().folder], {
+        stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+      });
       const [, stdout, , note] = broker.stdio;
       if (!(stdout instanceof Readable) || !(note instanceof Readable)) throw new Error('no pipes');
       const [holder] = await once(note, 'data');

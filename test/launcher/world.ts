@@ -23,20 +23,29 @@ export function theWorld(): World {
   return world;
 }
 
+/** For a helper process: it uses the folder of the one that started it, and leaves it there. */
+export function borrowWorld(folder: string): void {
+  world = worldIn(folder);
+}
+
+function worldIn(folder: string): World {
+  return { folder, launcher: join(folder, 'launcher'), probe: join(folder, 'probe'), asUser: join(folder, 'as-user') };
+}
+
 function makeWorld(): World {
   const folder = mkdtempSync('/tmp/sallyport-launcher-');
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   chmodSync(folder, 0o755);
-  const launcher = join(folder, 'launcher');
-  copyFileSync(process.env.SALLYPORT_TEST_LAUNCHER ?? launcherPath(), launcher);
-  chmodSync(launcher, 0o755);
-  return { folder, launcher, probe: compile(folder, 'probe'), asUser: compile(folder, 'as-user') };
+  const made = worldIn(folder);
+  copyFileSync(process.env.SALLYPORT_TEST_LAUNCHER ?? launcherPath(), made.launcher);
+  chmodSync(made.launcher, 0o755);
+  compile('probe.c', made.probe);
+  compile('as-user.c', made.asUser);
+  return made;
 }
 
-function compile(folder: string, name: string): string {
-  const program = join(folder, name);
-  execFileSync('cc', ['-static', '-O1', '-Wall', '-Wextra', '-Werror', join(SOURCES, `${name}.c`), '-o', program]);
-  return program;
+function compile(source: string, program: string): void {
+  execFileSync('cc', ['-static', '-O1', '-Wall', '-Wextra', '-Werror', join(SOURCES, source), '-o', program]);
 }
 
 /** The launcher's decoder with a main of its own, under AddressSanitizer and UndefinedBehaviorSanitizer. */

@@ -1,0 +1,20 @@
+import type { BufferHooks } from './buffer-exchange.js';
+import type { ProtocolError } from './errors.js';
+import type { FdOperations } from './fd-facts.js';
+import type { FrameRule, Role } from './frame-rules.js';
+import type { ChannelLimitOptions } from './limits.js';
+
+export interface ChannelOptions extends BufferHooks {
+  /** This side. Who the peer is, is decided by the socket that the broker made, and by nothing that is sent. */
+  readonly role: Role;
+  /**
+   * `handshake`: only handshake frames until `Go`, which opens the channel on both sides. `life`: the launcher's life socket.
+   * Default `open`.
+   */
+  readonly phase?: FrameRule['phase'];
+  readonly limits?: ChannelLimitOptions;
+  /** Calls on descriptors. The broker's `close` goes to its reaper. */
+  readonly fds?: FdOperations;
+  /** The peer broke the protocol; called once, and the channel is closed. */
+  readonly onViolation?: (error: ProtocolError) => void;
+}
