@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
-import type { ResolvedLimits } from './limits.js';
 import type { ExitStatus } from '../native/broker.js';
+import type { ResolvedLimits } from './limits.js';
 import type { Sample } from './process/sampler.js';
 import type { Ending, ResourceUsage } from './result.js';
 
@@ -27,7 +27,8 @@ export function explainEnding({ status, usage, limits, peak }: Evidence): Ending
   if (status.kind === 'exited' && status.code === 0) return { status: 'ok', exitCode: 0 };
   if (status.kind === 'signaled') {
     const name = signalName(status.signal);
-    if (name === 'SIGXFSZ') return { status: 'limit', which: 'fileSize', asked: limits.fileSize, used: limits.fileSize };
+    if (name === 'SIGXFSZ')
+      return { status: 'limit', which: 'fileSize', asked: limits.fileSize, used: limits.fileSize };
     const cpuTime = usage.userTime + usage.systemTime;
     if (name === 'SIGXCPU' || (name === 'SIGKILL' && cpuTime > limits.cpuTime)) {
       return { status: 'limit', which: 'cpuTime', asked: limits.cpuTime, used: cpuTime };

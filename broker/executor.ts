@@ -54,13 +54,14 @@ export function node(script: URL | string, options: NodeOptions = {}): Executor 
     args: withoutNul(options.args ?? [], 'node().args'),
     execArgv: withoutNul(options.execArgv ?? [], 'node().execArgv'),
     env: checkedEnvironment(options.env ?? {}),
-    read: (options.read ?? []).map((path) => existing(path, 'node().read')),
+    read: strings(options.read ?? [], 'node().read').map((path) => existing(path, 'node().read')),
     workerThreads,
   };
 }
 
 function scriptPath(script: URL | string): string {
-  const path = script instanceof URL || script.startsWith('file:') ? fileURLToPath(script) : script;
+  if (script instanceof URL && script.protocol !== 'file:') throw new OptionError('node().script', `${script.href} is no file: URL`);
+  const path = script instanceof URL || String(script).startsWith('file:') ? fileURLToPath(script) : script;
   return realFile(path, 'node().script');
 }
 
@@ -71,14 +72,21 @@ function realFile(path: string, option: string): string {
 }
 
 function existing(path: string, option: string): string {
-  if (!path.startsWith('/')) throw new OptionError(option, `${path} is not an absolute path`);
+  if (typeof path !== 'string' || !path.startsWith('/')) throw new OptionError(option, `${path} is not an absolute path`);
   if (!existsSync(path)) throw new OptionError(option, `${path} does not exist`);
   return realpathSync(path);
 }
 
-function withoutNul(values: readonly string[], option: string): readonly string[] {
+function strings(values: readonly string[], option: string): readonly string[] {
+  if (!Array.isArray(values)) throw new OptionError(option, `${String(values)} is not an array`);
   for (const value of values) {
     if (typeof value !== 'string') throw new OptionError(option, `${String(value)} is not a string`);
+  }
+  return values;
+}
+
+function withoutNul(values: readonly string[], option: string): readonly string[] {
+  for (const value of strings(values, option)) {
     if (value.includes('\0')) throw new OptionError(option, 'a NUL byte ends a string in the kernel; take it out');
   }
   return Object.freeze([...values]);
@@ -86,7 +94,8 @@ function withoutNul(values: readonly string[], option: string): readonly string[
 
 function checkedEnvironment(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(env)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new OptionError(`node().env`, `${JSON.stringify(name)} is no name of a variable`);
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      throw new OptionError(`node().env`, `${JSON.stringify(name)} is no name of a variable`);
     withoutNul([value], `node().env.${name}`);
   }
   return Object.freeze({ ...env });

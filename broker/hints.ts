@@ -8,7 +8,11 @@ const NO_USER_NAMESPACES =
 const HINTS: readonly { readonly op: OperationName; readonly errno: string; readonly hint: string }[] = [
   { op: 'unshare', errno: 'EPERM', hint: NO_USER_NAMESPACES },
   { op: 'unshare', errno: 'EACCES', hint: NO_USER_NAMESPACES },
-  { op: 'unshare', errno: 'ENOSPC', hint: 'the limit of namespaces is reached: raise sysctl user.max_user_namespaces and its siblings' },
+  {
+    op: 'unshare',
+    errno: 'ENOSPC',
+    hint: 'the limit of namespaces is reached: raise sysctl user.max_user_namespaces and its siblings',
+  },
   { op: 'unshare', errno: 'EINVAL', hint: 'the kernel was built without one of the namespaces' },
   { op: 'idMap', errno: 'EPERM', hint: NO_USER_NAMESPACES },
   { op: 'idMap', errno: 'EACCES', hint: NO_USER_NAMESPACES },
@@ -19,7 +23,11 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
   { op: 'bind', errno: 'ELOOP', hint: 'a folder on that path became a symlink after it was looked up' },
   { op: 'bind', errno: 'ENOENT', hint: 'it was removed after it was looked up' },
   { op: 'bind', errno: 'EACCES', hint: 'the user that runs the broker cannot read it' },
-  { op: 'rlimit', errno: 'EPERM', hint: 'the limit is above the hard limit of the broker: lower it, or raise the hard limit (ulimit -H)' },
+  {
+    op: 'rlimit',
+    errno: 'EPERM',
+    hint: 'the limit is above the hard limit of the broker: lower it, or raise the hard limit (ulimit -H)',
+  },
   { op: 'run', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
   { op: 'run', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },
 ];

@@ -1,18 +1,33 @@
 /** The public surface of the broker. */
-export { KiB, MiB } from '../protocols/units.js';
-export * from '../protocols/errors.js';
+
 export type { Comms } from '../protocols/comms.js';
+export * from '../protocols/errors.js';
 export { Fd } from '../protocols/fd.js';
 export type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
+export { escapeText } from '../protocols/text.js';
+export { KiB, MiB } from '../protocols/units.js';
 export { LaunchError, OptionError } from './errors.js';
 export type { Events, SandboxeeEvents } from './events.js';
-export { type Executor, node, type NodeOptions } from './executor.js';
+export { type Executor, type NodeOptions, node } from './executor.js';
 export { launch } from './launch.js';
 export { describeLayer, type Layer, type LayerName } from './layers.js';
 export type { LimitName, Limits } from './limits.js';
 export { PlanError } from './plan/errors.js';
-export { type NodePolicyOptions, policies, Policy, PolicyBuilder, PolicyError, type PolicyProblem } from './policy/index.js';
+export {
+  type NodePolicyOptions,
+  Policy,
+  PolicyBuilder,
+  PolicyError,
+  type PolicyProblem,
+  policies,
+} from './policy/index.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './preparation.js';
-export { type Denial, describeResult, type RefusedSyscall, type ResourceUsage, type Result, type Violation } from './result.js';
+export {
+  type Denial,
+  describeResult,
+  type RefusedSyscall,
+  type ResourceUsage,
+  type Result,
+  type Violation,
+} from './result.js';
 export type { Sandboxee } from './sandboxee.js';
-export { escapeText } from '../protocols/text.js';

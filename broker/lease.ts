@@ -31,11 +31,14 @@ export function leaseUid(): UidLease {
 }
 
 function uidBase(): number {
-  const text = process.env['SALLYPORT_UID_BASE'];
+  const text = process.env.SALLYPORT_UID_BASE;
   if (text === undefined) return DEFAULT_BASE;
   const base = Number(text);
   if (!/^\d+$/.test(text) || base < 1000 || base > 0xffff_fffe - COUNT) {
-    throw new OptionError('SALLYPORT_UID_BASE', `${JSON.stringify(text)} is not a uid from 1000 to ${0xffff_fffe - COUNT}`);
+    throw new OptionError(
+      'SALLYPORT_UID_BASE',
+      `${JSON.stringify(text)} is not a uid from 1000 to ${0xffff_fffe - COUNT}`,
+    );
   }
   return base;
 }

@@ -64,7 +64,10 @@ function checked(name: LimitName, value: number | undefined): number {
   if (value === undefined) return rule.fallback;
   if (value === Infinity && rule.mayBeInfinite) return value;
   if (!Number.isSafeInteger(value) || value < rule.least || value > rule.most) {
-    throw new OptionError(`limits.${name}`, `${String(value)} is not a whole number of ${rule.unit} from ${rule.least} to ${rule.most}`);
+    throw new OptionError(
+      `limits.${name}`,
+      `${String(value)} is not a whole number of ${rule.unit} from ${rule.least} to ${rule.most}`,
+    );
   }
   return value;
 }

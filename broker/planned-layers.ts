@@ -2,7 +2,7 @@ import { type Layer, off, on } from './layers.js';
 import type { PlanIdentity } from './plan/build.js';
 
 /** The layers that the launcher's plan brings about: a step that fails ends the launch, so that the plan tells the truth. */
-export function plannedLayers(identity: PlanIdentity, landlockAbi: number, speculationControls: boolean): Layer[] {
+export function plannedLayers(identity: PlanIdentity, landlockAbi: number): Layer[] {
   const root = identity.kind === 'root';
   return [
     root
@@ -14,14 +14,13 @@ export function plannedLayers(identity: PlanIdentity, landlockAbi: number, specu
     on('ipc-namespace', 'no System V IPC and no message queues of others'),
     on('uts-namespace', 'a host name of its own'),
     on('cgroup-namespace', 'its cgroup is the root that it sees'),
-    root ? on('own-uid', `uid ${identity.uid}, leased to it alone`) : off('own-uid', 'only a root broker can change uids'),
+    root
+      ? on('own-uid', `uid ${identity.uid}, leased to it alone`)
+      : off('own-uid', 'only a root broker can change uids'),
     on('capabilities', 'none, none in the bounding set, no_new_privs'),
     landlockAbi > 0
       ? on('landlock', `ABI ${landlockAbi}: reads and executes beneath its root, writes nothing, no TCP`)
       : off('landlock', 'the kernel has none'),
-    speculationControls
-      ? on('speculation', 'store bypass and indirect branches are not speculated on')
-      : off('speculation', 'allowed by the token dangerouslyAllowSpeculation'),
     on('stage-0', 'no io_uring, no namespaces, no mounts, no ptrace from the first instruction on'),
   ];
 }

@@ -12,8 +12,8 @@ import { type NodeRelease, nodeRelease } from './node-release.js';
 import { buildPlan, type PlanIdentity } from './plan/build.js';
 import { encodePlan } from './plan/encode.js';
 import { visibleMounts } from './plan/visible.js';
-import { launcherProgram, stage0Program, Policy } from './policy/index.js';
 import { plannedLayers } from './planned-layers.js';
+import { launcherProgram, Policy, stage0Program } from './policy/index.js';
 
 /** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
 export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
@@ -36,6 +36,7 @@ export interface Preparation extends Disposable {
   readonly limits: ResolvedLimits;
   /** Those that the plan brings about, and that the launcher would have failed without. */
   readonly layers: readonly Layer[];
+  readonly speculationControls: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -45,7 +46,7 @@ const OOM_SCORE = 500;
 
 /** @throws OptionError, PlanError, PolicyError: all before anything is started */
 export async function prepare(executor: Executor, options: LaunchOptions): Promise<Preparation> {
-  checkOptions(options);
+  checkOptions(executor, options);
   options.signal?.throwIfAborted();
   const limits = resolveLimits(options.limits);
   const release = await nodeRelease(executor.execPath);
@@ -81,16 +82,25 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
         declaredFds: 0,
       }),
     );
-    const layers = plannedLayers(identity, kernelFeatures().landlockAbi, speculationControls);
+    const layers = plannedLayers(identity, kernelFeatures().landlockAbi);
     options.policy.compile();
-    return { plan, policy: options.policy, limits, layers, signal: options.signal, [Symbol.dispose]: () => held[Symbol.dispose]() };
+    return {
+      plan,
+      policy: options.policy,
+      limits,
+      layers,
+      speculationControls,
+      signal: options.signal,
+      [Symbol.dispose]: () => held[Symbol.dispose](),
+    };
   } catch (error) {
     held[Symbol.dispose]();
     throw error;
   }
 }
 
-function checkOptions(options: LaunchOptions): void {
+function checkOptions(executor: Executor, options: LaunchOptions): void {
+  if (executor?.kind !== 'node') throw new OptionError('launch().executor', 'give it what node() makes');
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.includes(name)) {
       throw new OptionError(`launch().${name}`, `no such option; there are ${OPTION_NAMES.join(', ')}`);
@@ -99,7 +109,16 @@ function checkOptions(options: LaunchOptions): void {
   if (!(options.policy instanceof Policy)) {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
-  const { speculation } = options;
+  const { limits, signal, hostname, speculation } = options;
+  if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
+    throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new OptionError('launch().signal', 'give it the signal of an AbortController');
+  }
+  if (hostname !== undefined && typeof hostname !== 'string') {
+    throw new OptionError('launch().hostname', `${String(hostname)} is not a string`);
+  }
   if (speculation !== undefined && speculation !== dangerouslyAllowSpeculation) {
     throw new OptionError('launch().speculation', 'the only value is the token dangerouslyAllowSpeculation');
   }

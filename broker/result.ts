@@ -55,7 +55,13 @@ export type Ending =
   /** By `kill()`, by disposal, or by an AbortSignal. */
   | { readonly status: 'killed'; readonly reason: string }
   /** Before *go*. `errno` is a name such as `EPERM`, or empty where no syscall failed. */
-  | { readonly status: 'setup-error'; readonly step: string; readonly errno: string; readonly detail: string; readonly hint: string }
+  | {
+      readonly status: 'setup-error';
+      readonly step: string;
+      readonly errno: string;
+      readonly detail: string;
+      readonly hint: string;
+    }
   /** The broker itself failed, and therefore killed the sandboxee. */
   | { readonly status: 'internal-error'; readonly message: string };
 

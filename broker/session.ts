@@ -9,16 +9,17 @@ import { Tag } from '../protocols/tags.js';
 import { publish } from './diagnostics.js';
 import { explainEnding } from './ending.js';
 import { createEvents } from './events.js';
-import { exchangeFilter, GateError, receiveHello } from './hello.js';
+import { gateLayers } from './gate-layers.js';
 import { Held } from './held.js';
+import { exchangeFilter, GateError, receiveHello } from './hello.js';
 import { filterFlags, kernelFeatures } from './kernel.js';
-import { type Layer, on } from './layers.js';
+import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
 import type { Preparation } from './preparation.js';
 import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
 import { ProcessView, pidOf } from './process/process-view.js';
-import { SAMPLE_INTERVAL, Sampler } from './process/sampler.js';
+import { Sampler } from './process/sampler.js';
 import { verifyGate } from './process/verify.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
 import type { Denial, Ending, ResourceUsage, Result } from './result.js';
@@ -139,7 +140,7 @@ export class Session {
       throw error;
     }
     this.#startMonitor(listener, pidfd);
-    this.#layers = [...this.#layers, ...gateLayers(filtersBefore, this.#preparation)];
+    this.#layers = [...this.#layers, ...gateLayers(filtersBefore, sandboxee.speculation(), this.#preparation)];
     await this.comms.sendControl(Tag.Go);
     this.#gone = this.#cause === undefined;
     publish('launch', { pid: this.pid, layers: this.#layers });
@@ -152,31 +153,37 @@ export class Session {
         sandboxee,
         this.#preparation.limits,
         (excess) => this.end({ status: 'limit', ...excess }),
-        (error) => this.end({ status: 'internal-error', message: `the sandboxee could not be watched: ${String(error)}` }),
+        (error) =>
+          this.end({ status: 'internal-error', message: `the sandboxee could not be watched: ${String(error)}` }),
       ),
     );
   }
 
   #startMonitor(listener: number, pidfd: number): void {
     const { policy } = this.#preparation;
-    this.#monitor = new Monitor(listener, pidfd, { ...policy.compile(), arch: policy.arch }, {
-      onDenial: (denial) => {
-        this.#denials.push(denial);
-        if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
-        publish('denial', { pid: this.pid, denial });
-        this.events.emit('denial', denial);
+    this.#monitor = new Monitor(
+      listener,
+      pidfd,
+      { ...policy.compile(), arch: policy.arch },
+      {
+        onDenial: (denial) => {
+          this.#denials.push(denial);
+          if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
+          publish('denial', { pid: this.pid, denial });
+          this.events.emit('denial', denial);
+        },
+        onDropped: (count) => this.events.emit('denials-dropped', count),
+        onViolation: (violation) => {
+          if (this.#cause !== undefined) return;
+          this.#cause = { status: 'violation', ...violation };
+          publish('violation', { pid: this.pid, violation });
+          this.events.emit('violation', violation);
+        },
+        onFailure: (message) => {
+          this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
+        },
       },
-      onDropped: (count) => this.events.emit('denials-dropped', count),
-      onViolation: (violation) => {
-        if (this.#cause !== undefined) return;
-        this.#cause = { status: 'violation', ...violation };
-        publish('violation', { pid: this.pid, violation });
-        this.events.emit('violation', violation);
-      },
-      onFailure: (message) => {
-        this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
-      },
-    });
+    );
   }
 
   #startClocks(gateTime: number, wallTime: number, signal: AbortSignal | undefined): void {
@@ -187,7 +194,10 @@ export class Session {
     }, gateTime).unref();
     this.#held.defer(() => clearTimeout(gate));
     if (wallTime !== Infinity) {
-      const wall = setTimeout(() => this.end({ status: 'timeout', asked: wallTime, used: this.#elapsed() }), wallTime).unref();
+      const wall = setTimeout(
+        () => this.end({ status: 'timeout', asked: wallTime, used: this.#elapsed() }),
+        wallTime,
+      ).unref();
       this.#held.defer(() => clearTimeout(wall));
     }
     if (signal) {
@@ -245,15 +255,6 @@ export class Session {
 function endingOf(error: unknown): Ending {
   if (error instanceof GateError) return setupError(error.step, error.message, error.hint, error.errno);
   return setupError('gate:handshake', error instanceof Error ? error.message : String(error));
-}
-
-function gateLayers(filtersBefore: number, { limits, policy }: Preparation): Layer[] {
-  return [
-    on('seccomp', `policy '${policy.name}' in every thread, on top of ${filtersBefore} filter${filtersBefore === 1 ? '' : 's'}`),
-    on('verification', 'threads, processes, maps and open files were looked through before go'),
-    on('memory-limit', `${limits.memory} bytes: a look every ${SAMPLE_INTERVAL} ms, behind it RLIMIT_DATA; a fast hog overshoots by what it fills meanwhile`),
-    on('process-limit', `${limits.processes} processes and threads: RLIMIT_NPROC, and a look every ${SAMPLE_INTERVAL} ms`),
-  ];
 }
 
 function usageOf({ usage }: ProcessEnd): ResourceUsage {

@@ -34,7 +34,14 @@ export function wire(plan: Uint8Array): Wiring {
     const planMemory = memoryOf(plan);
     forLauncher.push(planMemory);
     const commsInode = fstatSync(comms.theirs, { bigint: true }).ino;
-    const ends = { stdin, stdout: stdout.theirs, stderr: stderr.theirs, comms: comms.theirs, life: life.theirs, plan: planMemory };
+    const ends = {
+      stdin,
+      stdout: stdout.theirs,
+      stderr: stderr.theirs,
+      comms: comms.theirs,
+      life: life.theirs,
+      plan: planMemory,
+    };
     own.splice(own.indexOf(life.mine), 1);
     const process = new LaunchedProcess(launcherPath(), ends, life.mine);
     return { process, comms: comms.mine, commsInode, stdout: stdout.mine, stderr: stderr.mine };

@@ -83,20 +83,14 @@ export class Channel {
     return this;
   }
 
-  /** Hands what was sent to the kernel now, not at the end of this turn. */
+  /** Hands what was sent to the kernel now, not at the end of this turn. Throws PeerGone. */
   flush(): void {
     this.#outbox.flush();
   }
 
   /** Idempotent. What was sent is flushed as far as the kernel takes it at once; what arrived and was not received is dropped. */
   close(): void {
-    if (this.#ended === null && this.#sendingEnded === null) {
-      try {
-        this.#outbox.flush();
-      } catch {
-        // The peer is gone: there is nobody left to tell.
-      }
-    }
+    this.#outbox.tryFlush();
     this.#tearDown(new ClosedError('the channel was closed on this side'));
   }
 

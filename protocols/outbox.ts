@@ -23,12 +23,7 @@ export class Outbox {
   readonly #onSent: () => void;
   readonly #flushTask = (): void => {
     this.#scheduled = false;
-    if (this.#closed) return;
-    try {
-      this.flush();
-    } catch {
-      // onFailure has told the channel, which rejects whoever sends or receives from here on.
-    }
+    this.tryFlush();
   };
   #used = 0;
   #queued = 0;
@@ -132,6 +127,16 @@ export class Outbox {
     const size = this.#used;
     this.#used = 0;
     this.#write(this.bytes.subarray(0, size), []);
+  }
+
+  /** Where nobody waits for the outcome: the channel is told by onFailure, and rejects whoever sends from here on. */
+  tryFlush(): void {
+    if (this.#closed) return;
+    try {
+      this.flush();
+    } catch {
+      // See above.
+    }
   }
 
   /** Runs `send`, whose writes block until the kernel has taken them. */

@@ -80,9 +80,7 @@ export class ProcessView implements Disposable {
 
   /** Children of all its threads. */
   children(): number[] {
-    return this.tasks().flatMap(
-      (tid) => ifThere(() => parseNumbers(this.#read(`task/${tid}/children`))) ?? [],
-    );
+    return this.tasks().flatMap((tid) => ifThere(() => parseNumbers(this.#read(`task/${tid}/children`))) ?? []);
   }
 
   descriptors(tid?: number): OpenDescriptor[] {
@@ -102,6 +100,13 @@ export class ProcessView implements Disposable {
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
     return ticks * 10;
+  }
+
+  /** What the kernel says of speculation in its main thread, e.g. `thread force mitigated`, `vulnerable`. */
+  speculation(): { readonly storeBypass: string; readonly indirectBranch: string } {
+    const text = this.#read('status');
+    const word = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? 'unknown';
+    return { storeBypass: word('Speculation_Store_Bypass'), indirectBranch: word('SpeculationIndirectBranch') };
   }
 
   /** The last column of /proc/PID/maps. On the thread pool, since it takes the process's mmap lock. */

@@ -21,7 +21,6 @@ export interface GateFinding {
   readonly hint: string;
 }
 
-const COMMS_FD = 3;
 const HARMLESS_DEVICES = new Set(['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom']);
 const HARMLESS_ANONYMOUS = new Set(['[eventpoll]', '[eventfd]', '[timerfd]', '[signalfd]', 'inotify']);
 

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
-import { ClosedError, PeerGone } from '../../protocols/errors.js';
-import { closePair, codeOf, HostilePeer, type Pair, rejection, settle, transports } from './support.js';
+import { Comms } from '../../protocols/comms.js';
+import { ClosedError, LimitExceeded, PeerGone } from '../../protocols/errors.js';
+import { Fd } from '../../protocols/fd.js';
+import { memoryPair } from '../../protocols/memory-transport.js';
+import { closePair, codeOf, FakeFds, HostilePeer, type Pair, rejection, settle, transports } from './support.js';
 
 for (const { name, connect } of transports) {
   describe(`the end of a channel, ${name}`, () => {
@@ -98,6 +101,29 @@ for (const { name, connect } of transports) {
     });
   });
 }
+
+describe('an fd for which the kernel has no room, since too many are in flight', () => {
+  it('fails its own send, is moved all the same, and the channel goes on', async () => {
+    const fds = new FakeFds();
+    const [transport, other] = memoryPair({ closeFd: fds.close });
+    const write = transport.write.bind(transport);
+    transport.write = (bytes, sent) => {
+      if (sent.length === 0) return write(bytes, sent);
+      for (const fd of sent) fds.close(fd);
+      throw Object.assign(new Error('ETOOMANYREFS: too many references'), { code: 'ETOOMANYREFS' });
+    };
+    const sender = new Comms(transport, { role: 'broker', fds }).start();
+    const receiver = new Comms(other, { role: 'sandboxee', fds }).start();
+    void sender.sendInt32(1);
+    const error = await rejection(sender.sendFd(Fd.adopt(fds.make(), fds)));
+    expect(error).to.be.instanceOf(LimitExceeded);
+    void sender.sendInt32(2);
+    expect([await receiver.recvInt32(), await receiver.recvInt32()]).to.deep.equal([1, 2]);
+    expect(fds.open.size).to.equal(0);
+    sender.close();
+    receiver.close();
+  });
+});
 
 describe('promises that nobody awaits', () => {
   it('do not end the process when the peer goes', async () => {

@@ -259,6 +259,13 @@ describe('shared buffers', () => {
     expect(received.copyOut(0, 6).toString()).to.equal('result');
   });
 
+  it('go back to the pool when the sandboxee asked for another type', async () => {
+    const buffer = pair.broker.createBuffer(4 * MiB, 'writable');
+    await pair.broker.sendBuffer(buffer);
+    expect(await rejection(pair.sandboxee.recvInt32())).to.have.property('code', 'ERR_SALLYPORT_TAG_MISMATCH');
+    (await pair.sandboxee.requestBuffer(4 * MiB)).close();
+  });
+
   it('that wait for an answer reject when the broker goes', async () => {
     const pending = rejection(pair.sandboxee.requestBuffer(1000));
     pair.broker.close();
@@ -310,6 +317,15 @@ describe('shared buffers of a hostile peer', () => {
       expect(String(each.violations[0])).to.match(/not its own/);
       each.comms.close();
     }
+  });
+
+  it('that are refused before anybody looked at their fd leave none behind', async () => {
+    const { fd, facts } = lend();
+    const payload = encodeFacts(facts);
+    payload.writeUInt32LE(3, 4);
+    peer.frame(Tag.SharedBuffer, payload, [fd]);
+    await expectViolation(/mode 3/);
+    expect(() => closeSync(fd)).to.throw(/EBADF/);
   });
 
   it('sent back twice are a violation', async () => {

@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { leakGate } from '../support/leak-gate.js';
-import { launchPuppet } from '../support/puppet.js';
+import { holdings } from '../support/leaks.js';
+import { type Kit, launchPuppet } from '../support/puppet.js';
 import { launchRogue } from './rogue.js';
 import { expectSetupError, refusedLaunch } from './support.js';
 
@@ -77,11 +79,11 @@ describe('a sandboxee that never enters the gate', () => {
   });
 
   it('is named when its native code crashes', async () => {
-    const before = ({ attack }: { attack: { syscall(...values: number[]): number } }): void => {
+    const before = ({ attack }: Kit): void => {
+      // munmap of everything
       attack.syscall(11, 0, 2 ** 46);
     };
-    const result = await refusedLaunch(launchPuppet({ before: before }));
-    expect(result.status).to.equal('setup-error');
+    await expectSetupError(launchPuppet({ before }), 'start-up', /ended by SIGSEGV/);
   });
 
   it('escapes what it said', async () => {
@@ -122,16 +124,19 @@ describe('a launch with an AbortSignal', () => {
 
   it('ends as killed when it is aborted on the way to the gate', async () => {
     const abort = new AbortController();
-    const launching = launchRogue(
-      ({ comms }) => {
-        comms();
-        console.log('on the way');
-        return new Promise((resolve) => setTimeout(resolve, 60_000));
-      },
-      { signal: abort.signal },
-    );
-    setImmediate(() => abort.abort());
-    expect(await refusedLaunch(launching)).to.include({ status: 'killed', reason: 'its AbortSignal was aborted' });
+    const before = holdings();
+    const launching = launchRogue(() => new Promise((resolve) => setTimeout(resolve, 60_000)), { signal: abort.signal });
+    const refused = refusedLaunch(launching);
+    while (holdings().children.length === before.children.length) await nextTurn();
+    abort.abort();
+    expect(await refused).to.include({ status: 'killed', reason: 'its AbortSignal was aborted' });
+  });
+
+  it('ends as killed when it is aborted while it is prepared', async () => {
+    const abort = new AbortController();
+    const refused = refusedLaunch(launchPuppet({ signal: abort.signal }));
+    abort.abort();
+    expect(await refused).to.include({ status: 'killed', reason: 'its AbortSignal was aborted' });
   });
 
   it('starts nothing when it was aborted before', async () => {

@@ -1,0 +1,45 @@
+import { type Layer, off, on } from './layers.js';
+import type { Preparation } from './preparation.js';
+import { SAMPLE_INTERVAL } from './process/sampler.js';
+
+/** What the kernel says of speculation in the sandboxee, in the words of /proc/PID/status. */
+export interface SpeculationStatus {
+  readonly storeBypass: string;
+  readonly indirectBranch: string;
+}
+
+/** The layers that are known to be in force, or not, only once the sandboxee is through the gate. */
+export function gateLayers(filtersBefore: number, speculation: SpeculationStatus, preparation: Preparation): Layer[] {
+  const { limits, policy } = preparation;
+  const below = filtersBefore === 1 ? 'one filter' : `${filtersBefore} filters`;
+  return [
+    speculationLayer(speculation, preparation.speculationControls),
+    on('seccomp', `policy '${policy.name}' in every thread, on top of ${below}`),
+    on('verification', 'threads, processes, maps and open files were looked through before go'),
+    on(
+      'memory-limit',
+      `${limits.memory} bytes, looked at every ${SAMPLE_INTERVAL} ms, behind it RLIMIT_DATA; a fast hog overshoots by what it fills meanwhile`,
+    ),
+    on(
+      'process-limit',
+      `${limits.processes} processes and threads, by RLIMIT_NPROC and a look every ${SAMPLE_INTERVAL} ms`,
+    ),
+  ];
+}
+
+const MITIGATED = new Set([
+  'not vulnerable',
+  'thread force mitigated',
+  'globally mitigated',
+  'not affected',
+  'conditional force disabled',
+  'always disabled',
+]);
+
+/** The launcher asks for it, and passes over what processor or kernel do not offer: only the kernel can say what came of it. */
+function speculationLayer({ storeBypass, indirectBranch }: SpeculationStatus, asked: boolean): Layer {
+  if (!asked) return off('speculation', 'allowed by the token dangerouslyAllowSpeculation');
+  const words = `store bypass: ${storeBypass}; indirect branches: ${indirectBranch}`;
+  if (MITIGATED.has(storeBypass) && MITIGATED.has(indirectBranch)) return on('speculation', words);
+  return off('speculation', `this kernel or processor offers no control of it: ${words}`);
+}

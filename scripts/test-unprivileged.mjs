@@ -1,0 +1,38 @@
+// Runs the part of the suite that concerns confinement as an ordinary user, in a copy of the package that such a user can
+// read: as root the identity is another, and so is a good part of the plan.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const NOBODY = 65534;
+const SUITES = ['end-to-end', 'gate', 'attacks', 'limits', 'life', 'channel'];
+const PARTS = ['package.json', '.mocharc.json', 'dist', 'node_modules', 'native/build/Release', 'native/include', 'test/native', 'examples'];
+
+const root = resolve(import.meta.dirname, '..');
+if (process.getuid() !== 0) {
+  console.log('already an ordinary user: npm test is this run');
+  process.exit(0);
+}
+
+const copy = mkdtempSync(join(tmpdir(), 'sallyport-unprivileged-'));
+try {
+  for (const part of PARTS) {
+    mkdirSync(join(copy, part, '..'), { recursive: true });
+    cpSync(join(root, part), join(copy, part), { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('/.cache') });
+  }
+  run('chmod', ['-R', 'a+rX', copy]);
+  run('chown', ['-R', `${NOBODY}:${NOBODY}`, join(copy, 'test/native')]);
+  const specs = SUITES.map((suite) => `dist/test/${suite}/**/*.test.js`);
+  const mocha = join(copy, 'node_modules/mocha/bin/mocha.js');
+  const env = { PATH: process.env.PATH, HOME: copy, TMPDIR: tmpdir() };
+  const { status } = spawnSync(process.execPath, [mocha, ...specs], { cwd: copy, stdio: 'inherit', env, uid: NOBODY, gid: NOBODY });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(copy, { recursive: true, force: true });
+}
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed`);
+}
