@@ -1,3 +1,4 @@
+import { COMMS_FD } from '../../protocols/handshake.js';
 import { ifThere, type OpenDescriptor, type ProcessView } from './process-view.js';
 
 /** What verification holds the sandboxee against. */
