@@ -60,7 +60,8 @@ export function node(script: URL | string, options: NodeOptions = {}): Executor 
 }
 
 function scriptPath(script: URL | string): string {
-  if (script instanceof URL && script.protocol !== 'file:') throw new OptionError('node().script', `${script.href} is no file: URL`);
+  if (script instanceof URL && script.protocol !== 'file:')
+    throw new OptionError('node().script', `${script.href} is no file: URL`);
   const path = script instanceof URL || String(script).startsWith('file:') ? fileURLToPath(script) : script;
   return realFile(path, 'node().script');
 }
@@ -72,7 +73,8 @@ function realFile(path: string, option: string): string {
 }
 
 function existing(path: string, option: string): string {
-  if (typeof path !== 'string' || !path.startsWith('/')) throw new OptionError(option, `${path} is not an absolute path`);
+  if (typeof path !== 'string' || !path.startsWith('/'))
+    throw new OptionError(option, `${path} is not an absolute path`);
   if (!existsSync(path)) throw new OptionError(option, `${path} does not exist`);
   return realpathSync(path);
 }

@@ -52,8 +52,8 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
   const release = await nodeRelease(executor.execPath);
   const held = new Held();
   try {
-    held.add(promiseFds(limits.openFiles));
     const identity = chooseIdentity(held);
+    held.add(promiseFds(limits.openFiles, identity.kind === 'root'));
     const speculationControls = options.speculation !== dangerouslyAllowSpeculation;
     const plan = encodePlan(
       buildPlan({

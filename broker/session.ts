@@ -22,7 +22,7 @@ import { ProcessView, pidOf } from './process/process-view.js';
 import { Sampler } from './process/sampler.js';
 import { verifyGate } from './process/verify.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
-import type { Denial, Ending, ResourceUsage, Result } from './result.js';
+import type { Aftermath, Denial, Ending, ResourceUsage, Result, Violation } from './result.js';
 import { fromEarlyEnd, fromStepFailure, setupError } from './setup-errors.js';
 import { wire } from './wiring.js';
 
@@ -72,7 +72,11 @@ export class Session {
         phase: 'handshake',
         fds: receivedFds,
         buffers: this.pool,
-        onViolation: ({ message }) => this.end({ status: 'violation', kind: 'protocol', detail: message }),
+        onViolation: ({ message }) => {
+          this.#monitor?.report();
+          this.#violated({ kind: 'protocol', detail: message });
+          this.#process.kill();
+        },
       });
     } catch (error) {
       this.#held[Symbol.dispose]();
@@ -81,6 +85,10 @@ export class Session {
     this.comms.start().unref();
     this.#startClocks(limits.gateTime, limits.wallTime, signal);
     this.result = this.#process.ended.then((end) => this.#finish(end));
+    void this.result.then((result) => {
+      publish('result', { pid: this.pid, result });
+      this.events.emit('result', result);
+    });
   }
 
   get pid(): number {
@@ -143,7 +151,7 @@ export class Session {
     this.#layers = [...this.#layers, ...gateLayers(filtersBefore, sandboxee.speculation(), this.#preparation)];
     await this.comms.sendControl(Tag.Go);
     this.#gone = this.#cause === undefined;
-    publish('launch', { pid: this.pid, layers: this.#layers });
+    if (this.#gone) publish('launch', { pid: this.pid, layers: this.#layers });
   }
 
   #watch(launcher: ProcessView, sandboxee: ProcessView): void {
@@ -173,17 +181,19 @@ export class Session {
           this.events.emit('denial', denial);
         },
         onDropped: (count) => this.events.emit('denials-dropped', count),
-        onViolation: (violation) => {
-          if (this.#cause !== undefined) return;
-          this.#cause = { status: 'violation', ...violation };
-          publish('violation', { pid: this.pid, violation });
-          this.events.emit('violation', violation);
-        },
+        onViolation: (violation) => this.#violated(violation),
         onFailure: (message) => {
           this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
         },
       },
     );
+  }
+
+  #violated(violation: Violation): void {
+    if (this.#cause !== undefined) return;
+    this.#cause = { status: 'violation', ...violation };
+    publish('violation', { pid: this.pid, violation });
+    this.events.emit('violation', violation);
   }
 
   #startClocks(gateTime: number, wallTime: number, signal: AbortSignal | undefined): void {
@@ -218,21 +228,33 @@ export class Session {
 
   /** Every process of the tree is gone. What it said last is taken in, and everything released, before the result is. */
   async #finish(end: ProcessEnd): Promise<Result> {
+    const usage = usageOf(end);
+    let ending: Ending;
+    try {
+      await this.#takeInTheLast();
+      ending = this.#cameTooLate(end) ? this.#explain(end, usage) : (this.#cause ?? this.#explain(end, usage));
+      this.pool.close();
+      this.#held[Symbol.dispose]();
+    } catch (error) {
+      ending = { status: 'internal-error', message: `the end could not be put in order: ${String(error)}` };
+    }
+    const aftermath: Aftermath = {
+      usage,
+      layers: this.#layers,
+      denials: [...this.#denials],
+      stderr: this.#output.stderr.tail,
+    };
+    const result: Result = { ...ending, ...aftermath };
+    this.comms.attachResult(result);
+    return result;
+  }
+
+  async #takeInTheLast(): Promise<void> {
     this.#monitor?.report();
     this.#monitor?.[Symbol.dispose]();
     await Promise.all([this.#output.stdout.finish(), this.#output.stderr.finish(), this.comms.finish(END_PATIENCE)]);
     // What it said of its failure may be among the last that it sent, and nothing of what is released may be in use.
     await this.#passing.catch(() => {});
-    const usage = usageOf(end);
-    const ending = this.#cameTooLate(end) ? this.#explain(end, usage) : (this.#cause ?? this.#explain(end, usage));
-    const stderr = this.#output.stderr.tail;
-    const result: Result = { ...ending, usage, layers: this.#layers, denials: [...this.#denials], stderr };
-    this.comms.attachResult(result);
-    this.pool.close();
-    this.#held[Symbol.dispose]();
-    publish('result', { pid: this.pid, result });
-    this.events.emit('result', result);
-    return result;
   }
 
   /** It had ended by itself when it was killed: the launcher could still tell how. */

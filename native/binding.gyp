@@ -17,7 +17,7 @@
   'targets': [
     {
       'target_name': 'broker',
-      'includes': ['addon.gypi'],
+      'includes': ['addon/addon.gypi'],
       'sources': [
         'addon/broker.cc',
         'addon/lock.cc',
@@ -38,7 +38,7 @@
     {
       # Mapped in the attacker's process: nothing of the broker's belongs here.
       'target_name': 'sandboxee',
-      'includes': ['addon.gypi'],
+      'includes': ['addon/addon.gypi'],
       'sources': [
         'addon/endpoint_blocking.cc',
         'addon/gate.cc',

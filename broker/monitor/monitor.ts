@@ -18,6 +18,9 @@ export interface MonitorHandlers {
   readonly onFailure: (message: string) => void;
 }
 
+/** Least milliseconds between two reports: the monitor kills by itself, so that nothing waits for them but the telling. */
+const PAUSE = 20;
+
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /**
@@ -28,6 +31,8 @@ export class Monitor implements Disposable {
   readonly #native: native.Monitor;
   readonly #arch: number;
   readonly #handlers: MonitorHandlers;
+  #timer: NodeJS.Timeout | undefined;
+  #lastReport = -PAUSE;
 
   /** @param listener owned from now on, also when this throws */
   constructor(listener: number, killPidfd: number, policy: MonitoredPolicy, handlers: MonitorHandlers) {
@@ -44,12 +49,22 @@ export class Monitor implements Disposable {
         pathDenialIsViolation: policy.pathDenialIsViolation,
         harmlessPaths: [...policy.harmlessPaths],
       },
-      () => this.report(),
+      () => this.#wake(),
     );
   }
 
-  /** Passes on what has gathered. Called by the thread's wake-ups, and once more at the end, so that nothing is lost. */
+  /** The thread does not wake this side again before a report is taken: a flood of denials costs one report a pause. */
+  #wake(): void {
+    const pause = this.#lastReport + PAUSE - performance.now();
+    if (pause <= 0) this.report();
+    else this.#timer ??= setTimeout(() => this.report(), pause).unref();
+  }
+
+  /** Passes on what has gathered. Also asked for wherever the broker is about to decide how a sandboxee ended. */
   report(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#lastReport = performance.now();
     const { denials, dropped, violation, failure } = this.#native.take();
     for (const { errno, ...record } of denials) {
       this.#handlers.onDenial({ ...describe(record), errno: ERRNO_NAMES.get(errno) ?? String(errno) });
@@ -64,6 +79,7 @@ export class Monitor implements Disposable {
 
   /** Ends the tree first: a sandboxee without its monitor must not go on. */
   [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
     this.#native.stop();
   }
 }

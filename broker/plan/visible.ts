@@ -59,7 +59,8 @@ async function addExecutable(mounts: MountCollector, path: string): Promise<void
 }
 
 async function addScript(modules: ModuleFolders, path: string, reader: Reader | undefined): Promise<void> {
-  const script = await realpath(path);
+  const script = (await resolveIfPresent(path))?.path;
+  if (script === undefined) throw new PlanError(`${path}, the script of the sandboxee, does not exist any more`);
   const folder = dirname(script);
   await refuseShared(folder, script);
   if (reader !== undefined) {

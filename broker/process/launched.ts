@@ -72,6 +72,7 @@ export class LaunchedProcess {
   #killed = false;
   #patience: NodeJS.Timeout | undefined;
   #lifeEnded = false;
+  #over = false;
 
   /** @param life the broker's end of the life socket; owned */
   constructor(launcherPath: string, fds: LauncherFds, life: number) {
@@ -109,7 +110,7 @@ export class LaunchedProcess {
   kill(): void {
     if (this.#sandboxee !== undefined) native.signalPidfd(this.#sandboxee, SIGKILL);
     else if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
-    if (this.#killed) return;
+    if (this.#killed || this.#over) return;
     this.#killed = true;
     this.#patience = setTimeout(() => {
       if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
@@ -188,6 +189,7 @@ export class LaunchedProcess {
       if (fd !== undefined) closeSync(fd);
     }
     clearTimeout(this.#patience);
+    this.#over = true;
     this.#init = undefined;
     this.#sandboxee = undefined;
     this.#resolveEnded({ status: this.#status, failure: this.#failure, usage: this.#usage });

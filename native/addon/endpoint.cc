@@ -58,17 +58,20 @@ Endpoint::Endpoint(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Endpoint>(
   CheckSocket(env, fd);
 
   const Napi::Object self = info.This().As<Napi::Object>();
-  Napi::Array held = Napi::Array::New(env, 3);
+  // Node 26 holds on to the resource of an asynchronous context, so that it cannot be ourselves; before, nobody does.
+  const Napi::Object resource = Napi::Object::New(env);
+  Napi::Array held = Napi::Array::New(env, 4);
   held.Set(0u, slab);
   held.Set(1u, onBatch);
   held.Set(2u, onDrain);
+  held.Set(3u, resource);
   self.DefineProperty(Napi::PropertyDescriptor::Value("held", held, napi_default));
   slab_ = Napi::Weak(slab.As<Napi::Object>());
   onBatch_ = Napi::Weak(onBatch);
   onDrain_ = Napi::Weak(onDrain);
 
   const Napi::String name = Napi::String::New(env, "sallyport:endpoint");
-  if (napi_async_init(env, self, name, &async_) != napi_ok) throw Napi::Error::New(env);
+  if (napi_async_init(env, resource, name, &async_) != napi_ok) throw Napi::Error::New(env);
   fd_ = fd;
 }
 

@@ -29,6 +29,10 @@ size_t WordsFor(size_t kernelBytes, size_t ourBytes) {
   return (std::max(kernelBytes, ourBytes) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
 }
 
+std::string Described(const char* call, int error) {
+  return ErrnoName(error) + ": " + ErrnoText(error) + ", " + call;
+}
+
 SyscallRecord RecordOf(const seccomp_notif& notification) {
   SyscallRecord record{};
   record.arch = notification.data.arch;
@@ -79,8 +83,7 @@ void* Monitor::Thread::Main(void* argument) {
   try {
     self.Run();
   } catch (const std::exception& error) {
-    self.Kill();
-    self.Finish(MonitorReport::Ended::Failed, error.what());
+    self.Fail(error.what());
   }
   const std::lock_guard<std::mutex> lock(self.mutex_);
   self.ended_ = true;
@@ -147,9 +150,11 @@ Monitor::Thread::Round Monitor::Thread::AfterFailedReceive(int error) {
   // Either one task died between the wake-up and its turn, or all of them have.
   if (error == ENOENT && !HungUp()) return Round::Continue;
   if (error == ENOENT) {
-    Finish(MonitorReport::Ended::Hangup, "");
+    const std::lock_guard<std::mutex> lock(mutex_);
+    report_.ended = MonitorReport::Ended::Hangup;
+    Notify();
   } else {
-    Fail("SECCOMP_IOCTL_NOTIF_RECV", error);
+    Fail(Described("SECCOMP_IOCTL_NOTIF_RECV", error));
   }
   return Round::End;
 }
@@ -199,9 +204,13 @@ void Monitor::Thread::Violate(const seccomp_notif& notification) {
     if (!StillWaiting(notification.id)) path.reset();
   }
   violated_ = true;
+  {
+    // Before the kill: whoever sees the process end finds the reason.
+    const std::lock_guard<std::mutex> lock(mutex_);
+    report_.violation = std::move(record);
+  }
   Kill();
   const std::lock_guard<std::mutex> lock(mutex_);
-  report_.violation = std::move(record);
   Notify();
 }
 
@@ -214,7 +223,7 @@ void Monitor::Thread::Answer(uint64_t id, int error) {
   memcpy(response_.data(), &response, sizeof response);
   if (ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0) return;
   // Killed, or interrupted by a signal: it asks again if it still wants to know.
-  if (errno != ENOENT) Fail("SECCOMP_IOCTL_NOTIF_SEND", errno);
+  if (errno != ENOENT) Fail(Described("SECCOMP_IOCTL_NOTIF_SEND", errno));
 }
 
 bool Monitor::Thread::StillWaiting(uint64_t id) const {
@@ -238,18 +247,18 @@ void Monitor::Thread::Record(DenialRecord record) {
   Notify();
 }
 
-void Monitor::Thread::Finish(MonitorReport::Ended ended, const std::string& failure) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  report_.ended = ended;
-  report_.failure = failure;
-  Notify();
-}
-
-void Monitor::Thread::Fail(const char* call, int error) {
+void Monitor::Thread::Fail(const std::string& failure) {
   violated_ = true;
   stopping_ = true;
+  {
+    // Before the kill, as for a violation.
+    const std::lock_guard<std::mutex> lock(mutex_);
+    report_.ended = MonitorReport::Ended::Failed;
+    report_.failure = failure;
+  }
   Kill();
-  Finish(MonitorReport::Ended::Failed, ErrnoName(error) + ": " + ErrnoText(error) + ", " + call);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Notify();
 }
 
 void Monitor::Thread::Notify() {

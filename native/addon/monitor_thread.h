@@ -45,8 +45,7 @@ class Monitor::Thread {
   int32_t AnswerFor(int32_t number) const;
 
   void Record(DenialRecord record);
-  void Finish(MonitorReport::Ended ended, const std::string& failure);
-  void Fail(const char* call, int error);
+  void Fail(const std::string& failure);
   // Called with mutex_ held.
   void Notify();
 

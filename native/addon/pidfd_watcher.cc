@@ -34,7 +34,7 @@ class PidfdWatcher : public Napi::ObjectWrap<PidfdWatcher>, private PollListener
     fd_ = UniqueFd(fcntl(pidfd, F_DUPFD_CLOEXEC, 0));
     if (fd_.get() < 0) throw SystemError(env, errno, "fcntl", "F_DUPFD_CLOEXEC of pidfd " + std::to_string(pidfd));
     const Napi::String name = Napi::String::New(env, "sallyport:pidfd");
-    if (napi_async_init(env, info.This(), name, &async_) != napi_ok) throw Napi::Error::New(env);
+    if (napi_async_init(env, nullptr, name, &async_) != napi_ok) throw Napi::Error::New(env);
     poll_ = PollHandle::Open(env, fd_.get(), this);
     onExit_ = Napi::Persistent(onExit);
     poll_->Arm(UV_READABLE);

@@ -113,14 +113,14 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
   {
     // The child inherits the mask: a handler of Node's that ran in it would run in our memory. The launcher unblocks.
     const AllSignalsBlocked blocked;
-    // No exit signal: it would tell libuv of a child that is none of libuv's.
+    // No exit signal before exec, which makes it SIGCHLD: at that libuv asks after its own children alone.
     pid = clone(RunChild, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD, &plan, &pidfdNumber);
     cloneError = errno;
   }
   if (pid < 0) throw SystemError(env, cloneError, "clone");
   UniqueFd pidfd(pidfdNumber);
   if (plan.error != 0) {
-    // It has no exit signal, hence __WALL.
+    // Without exit signal a child is waited for with __WALL only.
     while (waitpid(pid, nullptr, __WALL) < 0 && errno == EINTR) continue;
     throw SystemError(env, plan.error, plan.failedCall, path);
   }

@@ -21,7 +21,7 @@ const policy = policies.node().build();
 /** What callers without TypeScript may pass. */
 type Anything = Readonly<Record<string, unknown>>;
 
-async function refusal(options: Anything, executor: unknown = node(puppet)): Promise<unknown> {
+async function refusal(options: Anything, executor: unknown): Promise<unknown> {
   const before = holdings();
   const error = await launch(executor as Executor, options as Anything & LaunchOptions).then(
     () => new Error('it was launched'),
@@ -95,7 +95,7 @@ describe('options that cannot be honoured', () => {
 
   for (const [what, option, options] of BAD_OPTIONS) {
     it(`launch() with ${what} throws before anything is started`, async () => {
-      const error = await refusal(options);
+      const error = await refusal(options, node(puppet));
       expect(error).to.be.instanceOf(OptionError).and.include({ code: 'ERR_SALLYPORT_OPTION', option });
     });
   }
@@ -119,7 +119,7 @@ describe('options that cannot be honoured', () => {
   });
 
   it('launch() throws a PlanError for a host name that the kernel would not take', async () => {
-    expect(await refusal({ policy, hostname: 'a b' })).to.be.instanceOf(PlanError);
+    expect(await refusal({ policy, hostname: 'a b' }, node(puppet))).to.be.instanceOf(PlanError);
   });
 
   it('launch() throws a PlanError for a script that has gone since', async () => {

@@ -18,7 +18,7 @@ describe('the limit of processes', () => {
     await using sandboxee = await launchPuppet({ limits: { processes: 24 }, node: { workerThreads: 24 } });
     await begin(sandboxee, ({ modules: { worker_threads }, state }) => {
       const idle = 'require("node:worker_threads").parentPort.on("message", () => {})';
-      state['workers'] = Array.from({ length: 24 }, () => new worker_threads.Worker(idle, { eval: true }));
+      state.workers = Array.from({ length: 24 }, () => new worker_threads.Worker(idle, { eval: true }));
     });
     await expectLimit(sandboxee, 'processes', 24);
   });

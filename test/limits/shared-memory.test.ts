@@ -10,7 +10,7 @@ describe('the limit of sharedMemory', () => {
     await using sandboxee = await launchPuppet({ limits: { sharedMemory: 4 * MiB } });
     const refusal = await perform(sandboxee, async ({ gate, state }) => {
       const kept: unknown[] = [];
-      state['kept'] = kept;
+      state.kept = kept;
       for (;;) {
         try {
           kept.push(await gate.requestBuffer(2 ** 20));

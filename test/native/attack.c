@@ -3,6 +3,7 @@
 #define NAPI_VERSION 8
 #include <errno.h>
 #include <node_api.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static napi_value map(napi_env env, napi_callback_info info) {
 
 static void *wait_for_ever(void *unused) {
   (void)unused;
-  for (;;) pause();
+  for (;;) poll(NULL, 0, -1);
   return NULL;
 }
 

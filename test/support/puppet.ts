@@ -6,7 +6,15 @@ import type net from 'node:net';
 import type os from 'node:os';
 import type worker_threads from 'node:worker_threads';
 import type zlib from 'node:zlib';
-import { launch, type LaunchOptions, node, type NodeOptions, type Policy, policies, type Sandboxee } from '../../broker/index.js';
+import {
+  type LaunchOptions,
+  launch,
+  type NodeOptions,
+  node,
+  type Policy,
+  policies,
+  type Sandboxee,
+} from '../../broker/index.js';
 import type { Gate } from '../../sandboxee-sdk/index.js';
 import { attackAddon } from './build.js';
 
@@ -54,8 +62,11 @@ export interface PuppetOptions extends Partial<LaunchOptions> {
 const script = new URL('../fixtures/puppet.js', import.meta.url);
 let defaultPolicy: Policy | undefined;
 
+/** So that one that a failed test has left behind does not keep the suite from ending. Milliseconds. */
+const LONGEST_LIFE = 40_000;
+
 export function launchPuppet(options: PuppetOptions = {}): Promise<Sandboxee> {
-  const { before, node: nodeOptions = {}, ...launchOptions } = options;
+  const { before, node: nodeOptions = {}, limits, ...launchOptions } = options;
   const addon = attackAddon();
   defaultPolicy ??= policies.node().build();
   const executor = node(script, {
@@ -63,7 +74,7 @@ export function launchPuppet(options: PuppetOptions = {}): Promise<Sandboxee> {
     args: [before?.toString() ?? '', addon],
     read: [addon, ...(nodeOptions.read ?? [])],
   });
-  return launch(executor, { policy: defaultPolicy, ...launchOptions });
+  return launch(executor, { policy: defaultPolicy, limits: { wallTime: LONGEST_LIFE, ...limits }, ...launchOptions });
 }
 
 /** Runs a function inside, after the gate, and waits for what it returns. Values cross as msgpack. */

@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import type { Result, Sandboxee } from '../../broker/index.js';
+import { AUDIT_ARCH_AARCH64, AUDIT_ARCH_X86_64, type SyscallName, syscallTable } from '../../broker/policy/syscalls/index.js';
+import { begin, type Kit, launchPuppet } from '../support/puppet.js';
+
+export type Argument = number | bigint | string;
+
+/** A syscall and its arguments; text stands for its address, `bytes:N` for that of N zeros. */
+export type Call = readonly [name: SyscallName, ...values: Argument[]];
+
+/** A syscall that ends the sandboxee. */
+export interface ViolatingCall {
+  readonly call: Call;
+  /** The whole of what the result says. */
+  readonly says: string | RegExp;
+}
+
+export type ViolationResult = Extract<Result, { status: 'violation' }>;
+
+const architecture = process.arch === 'arm64' ? AUDIT_ARCH_AARCH64 : AUDIT_ARCH_X86_64;
+
+export function numberOf(name: SyscallName): number {
+  const number = syscallTable(architecture).number(name);
+  if (number === undefined) throw new Error(`this architecture has no ${name}`);
+  return number;
+}
+
+/** One test for each call: it is reported in these words, and nothing of the sandboxee is left. */
+export function itEnds(attacks: readonly ViolatingCall[]): void {
+  for (const { call, says } of attacks) {
+    const [name, ...values] = call;
+    it(`${name}(${values.map(shown).join(', ')})`, async () => {
+      await using sandboxee = await launchPuppet();
+      await begin(sandboxee, makeCall, numberOf(name), ...values);
+      const result = await violationOf(sandboxee);
+      if (result.kind !== 'syscall') throw new Error(`a violation of kind ${result.kind}`);
+      expect(result.syscall).to.include({ name, number: numberOf(name) });
+      if (typeof says === 'string') expect(result.syscall.text).to.equal(says);
+      else expect(result.syscall.text).to.match(says);
+    });
+  }
+}
+
+function shown(value: Argument): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return value < 1024 ? String(value) : `0x${value.toString(16)}`;
+}
+
+/** Makes one syscall inside: the kernel's value or -errno. For `perform` and `begin`. */
+export function makeCall({ attack }: Kit, number: number, ...values: Argument[]): number {
+  const memory = values.map((value) => {
+    if (typeof value !== 'string') return value;
+    const size = /^bytes:(\d+)$/.exec(value)?.[1];
+    return size === undefined ? Buffer.from(`${value}\0`) : Buffer.alloc(Number(size));
+  });
+  return attack.syscall(number, ...memory);
+}
+
+/** Waits for the end of a sandboxee, which must be a violation that leaves no process behind. */
+export async function violationOf(sandboxee: Sandboxee): Promise<ViolationResult> {
+  const { pid } = sandboxee;
+  const init = parentOf(pid);
+  const result = await sandboxee.result;
+  if (result.status !== 'violation') throw new Error(`a violation was expected, not ${result.status}`);
+  for (const process of [pid, init]) expect(existsSync(`/proc/${process}`), `process ${process} still exists`).to.equal(false);
+  return result;
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
