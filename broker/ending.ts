@@ -31,7 +31,8 @@ export function explainEnding({ status, usage, limits, peak }: Evidence): Ending
       return { status: 'limit', which: 'fileSize', asked: limits.fileSize, used: limits.fileSize };
     const cpuTime = usage.userTime + usage.systemTime;
     if (name === 'SIGXCPU' || (name === 'SIGKILL' && cpuTime > limits.cpuTime)) {
-      return { status: 'limit', which: 'cpuTime', asked: limits.cpuTime, used: cpuTime };
+      // The kernel sends SIGXCPU by a count of its own, which can be a tick ahead of what it reports as used.
+      return { status: 'limit', which: 'cpuTime', asked: limits.cpuTime, used: Math.max(cpuTime, limits.cpuTime) };
     }
   }
   return exhausted(usage, limits, peak) ?? plain(status);

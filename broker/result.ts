@@ -104,6 +104,5 @@ export function describeResult(result: Ending): string {
 
 function describeViolation(violation: Violation): string {
   if (violation.kind === 'protocol') return `protocol: ${violation.detail}`;
-  const prefix = violation.kind === 'architecture' ? `${violation.syscall.architecture} syscall ` : '';
-  return `${prefix}${violation.syscall.text}`;
+  return violation.syscall.text;
 }

@@ -7,7 +7,16 @@ import { join, resolve } from 'node:path';
 
 const NOBODY = 65534;
 const SUITES = ['end-to-end', 'gate', 'attacks', 'limits', 'life', 'channel'];
-const PARTS = ['package.json', '.mocharc.json', 'dist', 'node_modules', 'native/build/Release', 'native/include', 'test/native', 'examples'];
+const PARTS = [
+  'package.json',
+  '.mocharc.json',
+  'dist',
+  'node_modules',
+  'native/build/Release',
+  'native/include',
+  'test/native',
+  'examples',
+];
 
 const root = resolve(import.meta.dirname, '..');
 if (process.getuid() !== 0) {
@@ -19,14 +28,24 @@ const copy = mkdtempSync(join(tmpdir(), 'sallyport-unprivileged-'));
 try {
   for (const part of PARTS) {
     mkdirSync(join(copy, part, '..'), { recursive: true });
-    cpSync(join(root, part), join(copy, part), { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('/.cache') });
+    cpSync(join(root, part), join(copy, part), {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => !path.endsWith('/.cache'),
+    });
   }
   run('chmod', ['-R', 'a+rX', copy]);
   run('chown', ['-R', `${NOBODY}:${NOBODY}`, join(copy, 'test/native')]);
   const specs = SUITES.map((suite) => `dist/test/${suite}/**/*.test.js`);
   const mocha = join(copy, 'node_modules/mocha/bin/mocha.js');
   const env = { PATH: process.env.PATH, HOME: copy, TMPDIR: tmpdir() };
-  const { status } = spawnSync(process.execPath, [mocha, ...specs], { cwd: copy, stdio: 'inherit', env, uid: NOBODY, gid: NOBODY });
+  const { status } = spawnSync(process.execPath, [mocha, ...specs], {
+    cwd: copy,
+    stdio: 'inherit',
+    env,
+    uid: NOBODY,
+    gid: NOBODY,
+  });
   process.exitCode = status ?? 1;
 } finally {
   rmSync(copy, { recursive: true, force: true });

@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
-import { describeSyscall } from '../policy/describe.js';
+import { describeArchitecture, describeSyscall } from '../policy/describe.js';
 import type { CompiledPolicy } from '../policy/policy.js';
-import { architectureName, X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
+import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
 import type { Denial, RefusedSyscall, Violation } from '../result.js';
 
 /** A compiled policy, for the architecture that it was compiled for (AUDIT_ARCH_*). */
@@ -94,6 +94,6 @@ function describe(record: native.SyscallRecord): RefusedSyscall {
     ...describeSyscall(record),
     thread: record.tid,
     instructionPointer: record.instructionPointer,
-    architecture: architectureName(record.arch),
+    architecture: describeArchitecture(record.arch, record.number),
   };
 }

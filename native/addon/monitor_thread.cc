@@ -189,8 +189,10 @@ void Monitor::Thread::DecideDenial(const seccomp_notif& notification, int32_t an
     if (path && IsHarmless(*path)) return Answer(notification.id, denial.error);
     if (options_.pathDenialIsViolation) return Violate(notification);
   }
-  Answer(notification.id, denial.error);
+  // Before the answer: the report of a denial precedes whatever the sandboxee does next.
+  const int error = denial.error;
   Record(std::move(denial));
+  Answer(notification.id, error);
 }
 
 void Monitor::Thread::Violate(const seccomp_notif& notification) {

@@ -8,8 +8,14 @@ import { broker, eventually, Peer, reaped, SYS } from './support.js';
 
 const SIGKILL = 9;
 
+interface Running {
+  worker: Worker;
+  /** Asked for at the start: the event can follow the last message in the same turn. */
+  exited: Promise<unknown>;
+}
+
 /** Runs code in a worker_thread with `broker`, `sandboxee`, `workerData` and `ready()`. */
-async function inWorker(code: string, data: unknown = {}): Promise<Worker> {
+async function inWorker(code: string, data: unknown = {}): Promise<Running> {
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads');
      const broker = require(workerData.broker);
@@ -23,8 +29,9 @@ async function inWorker(code: string, data: unknown = {}): Promise<Worker> {
       workerData: { broker: addonPath('broker'), sandboxee: addonPath('sandboxee'), ...(data as object) },
     },
   );
+  const exited = once(worker, 'exit');
   await once(worker, 'message');
-  return worker;
+  return { worker, exited };
 }
 
 describe('environments', () => {
@@ -34,7 +41,7 @@ describe('environments', () => {
     const [a, b] = broker.socketpair();
     const peer = new Peer(b);
     peer.endpoint.start();
-    const worker = await inWorker(
+    const { exited } = await inWorker(
       `const echo = endpoint(broker, workerData.fd, (filled, fds, status) => {
          if (status !== 0) echo.close();
          else echo.write(Buffer.from('heard'), []);
@@ -48,13 +55,13 @@ describe('environments', () => {
     await peer.until(5);
     expect(peer.received.toString()).to.equal('heard');
     peer.close();
-    await once(worker, 'exit');
+    await exited;
     await reaped();
   });
 
   for (const name of ['broker', 'sandboxee']) {
     it(`leaves nothing behind where a worker with endpoints is terminated (${name}'s addon)`, async () => {
-      const worker = await inWorker(
+      const { worker } = await inWorker(
         `const fds = [];
          for (let index = 0; index < 20; index++) {
            const [a, b] = broker.socketpair();
@@ -77,7 +84,7 @@ describe('environments', () => {
   it('leaves nothing behind where a worker is terminated in the middle of a batch', async () => {
     const [a, b] = broker.socketpair();
     const peer = new Peer(b);
-    const worker = await inWorker(
+    const { worker } = await inWorker(
       `const busy = endpoint(broker, workerData.fd, () => { ready(); for (;;); });
        busy.start();
        ready();`,
@@ -92,7 +99,7 @@ describe('environments', () => {
   });
 
   it('ends a worker that has nothing but an ended endpoint, a fired watcher and an unreferenced one', async () => {
-    const worker = await inWorker(
+    const { exited } = await inWorker(
       `const [a, b] = broker.socketpair();
        const [c, d] = broker.socketpair();
        endpoint(broker, a).start();
@@ -104,12 +111,12 @@ describe('environments', () => {
        new broker.PidfdWatcher(pidfd, () => { broker.waitPidfd(pidfd); broker.close(pidfd); broker.close(d); });
        ready();`,
     );
-    await once(worker, 'exit');
+    await exited;
     await reaped();
   });
 
   it('unmaps what a terminated worker had mapped', async () => {
-    const worker = await inWorker(
+    const { worker } = await inWorker(
       `const fd = broker.createMemory('m', 1 << 20, { executable: false });
        broker.seal(fd, 6);
        const buffers = [];
@@ -124,7 +131,7 @@ describe('environments', () => {
 
   it('forgets the watchers of a terminated worker', async () => {
     const { pidfd } = broker.spawn('/bin/sleep', ['sleep', '1000'], []);
-    const worker = await inWorker(
+    const { worker } = await inWorker(
       `for (let index = 0; index < 5; index++) new broker.PidfdWatcher(workerData.pidfd, () => {});
        ready();`,
       { pidfd },
@@ -137,7 +144,7 @@ describe('environments', () => {
 
   it('kills the sandboxee of a monitor whose worker is terminated', async () => {
     const target = await Target.start([SYS.openat]);
-    const worker = await inWorker(
+    const { worker } = await inWorker(
       `const monitor = new broker.Monitor(workerData.options, () => monitor.take());
        ready();
        setInterval(() => {}, 1000);`,
@@ -162,7 +169,7 @@ describe('environments', () => {
 
   it('reports what a callback throws, reads no more, and stays whole', async () => {
     const [a, b] = broker.socketpair();
-    const worker = await inWorker(
+    const { worker, exited } = await inWorker(
       `process.on('uncaughtException', (error) => ready(error.message));
        const failing = endpoint(broker, workerData.fd, () => { throw new Error('of the callback'); });
        failing.start();
@@ -175,7 +182,7 @@ describe('environments', () => {
     peer.endpoint.write(Buffer.from('x'), []);
     peer.endpoint.write(Buffer.from('y'), []);
     expect(await thrown).to.deep.equal(['of the callback']);
-    await once(worker, 'exit');
+    await exited;
     peer.close();
     await reaped();
   });
@@ -183,7 +190,7 @@ describe('environments', () => {
   it('refuses a callback that says it consumed what was not there', async () => {
     for (const nonsense of ['-1', '2', '0.5', 'NaN', '"1"', 'undefined', 'filled + 1']) {
       const [a, b] = broker.socketpair();
-      const worker = await inWorker(
+      const { worker, exited } = await inWorker(
         `process.on('uncaughtException', (error) => { ready(error.code); failing.close(); });
          const failing = endpoint(broker, workerData.fd, (filled) => (${nonsense}));
          failing.start();
@@ -194,7 +201,7 @@ describe('environments', () => {
       const peer = new Peer(b);
       peer.endpoint.write(Buffer.from('x'), []);
       expect(await thrown, nonsense).to.deep.equal(['ERR_OUT_OF_RANGE']);
-      await once(worker, 'exit');
+      await exited;
       peer.close();
     }
     await reaped();
@@ -202,7 +209,7 @@ describe('environments', () => {
 
   it('survives a slab that is detached under it', async () => {
     const [a, b] = broker.socketpair();
-    const worker = await inWorker(
+    const { worker, exited } = await inWorker(
       `const slab = new Uint8Array(4096);
        process.on('uncaughtException', (error) => { ready(error.code); one.close(); });
        const one = new broker.Endpoint(workerData.fd, { slab, budget: 4096, keepFd: false }, () => {
@@ -217,7 +224,7 @@ describe('environments', () => {
     const peer = new Peer(b);
     peer.endpoint.write(Buffer.from('x'), []);
     expect(await thrown).to.deep.equal(['ERR_INVALID_ARG_TYPE']);
-    await once(worker, 'exit');
+    await exited;
     peer.close();
     await reaped();
   });

@@ -1,9 +1,10 @@
+import { readSync } from 'node:fs';
 import { expect } from 'chai';
 import { Fd } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { begin, type Kit, launchPuppet, perform } from '../support/puppet.js';
-import { shared } from '../../native/shared.js';
-import { itEnds, numberOf, violationOf } from './support.js';
+import { socketpair } from '../../native/broker.js';
+import { itEnds, numberOf, passFd, violationOf } from './support.js';
 
 /** The permit to send goes by the number: another socket put there spoke to the network. */
 describe('the number of the comms fd is reserved', () => {
@@ -48,21 +49,11 @@ describe('no other socket is spoken to', () => {
     await using sandboxee = await launchPuppet();
     const [mine, theirs] = socketpair();
     using own = Fd.adopt(mine);
-    await sandboxee.comms.sendFd(Fd.adopt(theirs));
-    const number = await perform(sandboxee, async ({ gate, state }) => {
-      const fd = await gate.comms.recvFd({ kind: 'socket' });
-      state.fd = fd;
-      return fd.number;
-    });
+    const number = await passFd(sandboxee, Fd.adopt(theirs));
     expect(await perform(sandboxee, ({ attack }, fd: number) => attack.syscall(1, fd, Buffer.from('hi'), 2), number)).to.equal(2);
-    expect(own.number).to.equal(mine);
+    expect(readSync(own.number, Buffer.alloc(8))).to.equal(2);
     await begin(sandboxee, ({ attack }: Kit, fd: number) => attack.sendWithFds(fd, Buffer.from('x'), [1]), number);
     const result = await violationOf(sandboxee);
     expect(result).to.have.nested.property('syscall.number', numberOf('sendmsg'));
   });
 });
-
-function socketpair(): [number, number] {
-  const binding = shared() as ReturnType<typeof shared> & { socketpair(): [number, number] };
-  return binding.socketpair();
-}

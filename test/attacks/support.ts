@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import type { Result, Sandboxee } from '../../broker/index.js';
+import type { Fd, Result, Sandboxee } from '../../broker/index.js';
 import { AUDIT_ARCH_AARCH64, AUDIT_ARCH_X86_64, type SyscallName, syscallTable } from '../../broker/policy/syscalls/index.js';
-import { begin, type Kit, launchPuppet } from '../support/puppet.js';
+import { begin, type Kit, launchPuppet, perform } from '../support/puppet.js';
 
 export type Argument = number | bigint | string;
 
@@ -55,6 +55,23 @@ export function makeCall({ attack }: Kit, number: number, ...values: Argument[])
     return size === undefined ? Buffer.from(`${value}\0`) : Buffer.alloc(Number(size));
   });
   return attack.syscall(number, ...memory);
+}
+
+/** Makes one syscall inside that the sandboxee survives: the kernel's value, or -errno. */
+export function call(sandboxee: Sandboxee, [name, ...values]: Call): Promise<number> {
+  return perform(sandboxee, makeCall, numberOf(name), ...values);
+}
+
+/** Moves an fd to the sandboxee, which keeps it: its number there. */
+export async function passFd(sandboxee: Sandboxee, fd: Fd): Promise<number> {
+  await begin(sandboxee, async ({ gate, state }) => {
+    const received = await gate.comms.recvFd();
+    state[`fd ${received.number}`] = received;
+    return received.number;
+  });
+  await sandboxee.comms.sendFd(fd);
+  const { value } = (await sandboxee.comms.recvValue()) as { value: number };
+  return value;
 }
 
 /** Waits for the end of a sandboxee, which must be a violation that leaves no process behind. */

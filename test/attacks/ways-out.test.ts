@@ -59,7 +59,7 @@ describe('another view of the world is a violation', () => {
     { call: ['clone', 0x10000011, 0, 0, 0, 0], says: 'clone(CLONE_NEWUSER|SIGCHLD, NULL, NULL, NULL, NULL)' },
     { call: ['mount', 'none', '/', 'tmpfs', 0, 0], says: /^mount\(0x[0-9a-f]+, "\/", / },
     { call: ['umount2', '/proc', 2], says: 'umount2("/proc", 0x2)' },
-    { call: ['pivot_root', '.', '.'], says: 'pivot_root(".", ".")' },
+    { call: ['pivot_root', '.', '.'], says: /^pivot_root\("\.", / },
     { call: ['chroot', '/proc'], says: 'chroot("/proc")' },
     { call: ['fsopen', 'tmpfs', 0], says: /^fsopen\(/ },
     { call: ['open_tree', AT_FDCWD, '/', 1], says: 'open_tree(AT_FDCWD, "/", 0x1)' },
