@@ -2,7 +2,7 @@ import { encodeValue } from './dist/protocols/msgpack.js';
 import { memoryPair } from './dist/protocols/memory-transport.js';
 import { BlockingComms } from './dist/protocols/blocking-comms.js';
 const cases = { small: { id: 17, name: 'photo.jpg', ok: true, size: [640, 480] },
- empty: {}, number: 1, medium: { users: Array.from({length:50},(_, i)=>({ id:i, name:'user number '+i, born: 1900+i*0.5, tags:['a','b'] })) }, text: 'x'.repeat(60000), bytes: Buffer.alloc(60000), ints: Array.from({length:10000},(_, i)=>i) };
+ empty: {}, number: 1, medium: { users: Array.from({length:50},(_, i)=>({ id:i, name:'user number '+i, born: 1900+i*0.5, tags:['a','b'] })) }, text: 'x'.repeat(60000), bytes: Buffer.alloc(500), ints: Array.from({length:10000},(_, i)=>i) };
 for (const [n,v] of Object.entries(cases)) {
   const N = n==='ints'||n==='text'||n==='bytes' ? 3000 : n==='medium'? 10000 : 300000;
   let best=Infinity;

@@ -101,7 +101,7 @@ export class Comms extends Channel {
     return this.send(protoEncoder(type), message);
   }
 
-  /** Anything that msgpack carries unchanged; else an UnsupportedValue that names the part in question. */
+  /** Anything that msgpack carries unchanged, and -0 as 0; else an UnsupportedValue that names the part in question. */
   sendValue(value: unknown): Promise<void> {
     return this.send(this.codecs.value, value);
   }

@@ -1,64 +1,83 @@
-import { UnsupportedValue } from './errors.js';
+import { createRequire } from 'node:module';
+import { LimitExceeded, UnsupportedValue } from './errors.js';
 import { defaultLimits } from './limits.js';
 import { hasLoneSurrogate } from './utf8.js';
 
-const FIRST_SIZE = 512;
+// This build of msgpackr has no native code and no `new Function`. Nor has it the state of the `msgpackr` that the
+// application may use, whose addExtension and useBuffer are in force for all that import it. By require, since an import
+// would spend 15 ms on looking for its exports.
+const { Packr, RESET_BUFFER_MODE }: typeof import('msgpackr/pack') = createRequire(import.meta.url)(
+  'msgpackr/index-no-eval',
+);
+
+const packr = new Packr({ useRecords: false, moreTypes: false, structuredClone: false, useToJSON: false });
+
+/** What msgpackr is given. It writes these by what they are and asks them for nothing of their own. */
+type Packable = null | boolean | number | bigint | string | Uint8Array | Packable[] | Map<string, Packable>;
 
 /**
- * Encodes nil, bool, number, bigint, string, Uint8Array, arrays and plain objects. Whatever msgpack or the peer's decoder
- * could not carry unchanged is an UnsupportedValue whose message leads to the part in question; nothing is dropped or
- * converted silently.
+ * Encodes nil, bool, number, bigint, string, Uint8Array, arrays and plain objects, without any extension. Whatever msgpack
+ * or the peer's decoder could not carry unchanged is an UnsupportedValue whose message leads to the part in question;
+ * nothing is dropped or converted silently, but that -0 becomes 0.
  *
  * A number that is a 32-bit integer travels as an integer, any other number as a float64; a bigint as 64 bits.
+ *
+ * @param max bytes; LimitExceeded is thrown before the encoding of what is certainly larger
  */
-export function encodeValue(value: unknown): Buffer {
-  return new Encoder().encode(value);
+export function encodeValue(value: unknown, max = defaultLimits.maxMessage): Buffer {
+  const packable = new Checker(max).check(value);
+  // msgpackr hands out a part of its buffer and, reset, uses that part again.
+  return Buffer.from(packr.pack(packable, RESET_BUFFER_MODE));
 }
 
-class Encoder {
-  #bytes = Buffer.allocUnsafe(FIRST_SIZE);
-  #at = 0;
+/**
+ * Checks a value and copies its containers. msgpackr goes by `constructor`, which may be a key of the value's own, and
+ * would read a getter or a proxy once more: so it gets what was checked, and nothing else.
+ */
+class Checker {
+  readonly #max: number;
+  #leastSize = 0;
   readonly #path: (string | number)[] = [];
   readonly #containers: object[] = [];
 
-  encode(value: unknown): Buffer {
-    this.#value(value);
-    return this.#bytes.subarray(0, this.#at);
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  #value(value: unknown): void {
-    if (value === null) this.#byte(0xc0);
-    else if (typeof value === 'string') this.#string(value);
-    else if (typeof value === 'number') this.#number(value);
-    else if (typeof value === 'boolean') this.#byte(value ? 0xc3 : 0xc2);
-    else if (typeof value === 'bigint') this.#bigint(value);
-    else if (value instanceof Uint8Array) this.#binary(value);
-    else if (typeof value === 'object') this.#container(value);
-    else if (value === undefined) throw this.#unsupported('undefined cannot be sent; leave the key out, or send null');
-    else throw this.#unsupported(`a ${typeof value} cannot be sent`);
+  check(value: unknown): Packable {
+    this.#count(1);
+    if (value === null || typeof value === 'number' || typeof value === 'boolean') return value;
+    if (typeof value === 'string') return this.#string(value);
+    if (typeof value === 'bigint') return this.#bigint(value);
+    if (value instanceof Uint8Array) return this.#binary(value);
+    if (typeof value === 'object') return this.#container(value);
+    if (value === undefined) throw this.#unsupported('undefined cannot be sent; leave the key out, or send null');
+    throw this.#unsupported(`a ${typeof value} cannot be sent`);
   }
 
-  #container(value: object): void {
+  #container(value: object): Packable {
     if (this.#containers.includes(value)) throw this.#unsupported('it contains itself');
+    // It bounds msgpackr's recursion as well.
     if (this.#containers.length === defaultLimits.value.depth) {
       throw this.#unsupported(`it nests deeper than ${defaultLimits.value.depth}`);
     }
     this.#containers.push(value);
-    if (Array.isArray(value)) this.#array(value);
-    else this.#map(value);
+    const copy = Array.isArray(value) ? this.#array(value) : this.#map(value);
     this.#containers.pop();
+    return copy;
   }
 
-  #array(items: readonly unknown[]): void {
-    this.#length(items.length, { fix: 0x90, fixMax: 15, wide: 0xdc });
+  #array(items: readonly unknown[]): Packable {
+    const copy: Packable[] = [];
     for (let index = 0; index < items.length; index++) {
       this.#path.push(index);
-      this.#value(items[index]);
+      copy.push(this.check(items[index]));
       this.#path.pop();
     }
+    return copy;
   }
 
-  #map(object: object): void {
+  #map(object: object): Packable {
     if (!isPlain(object)) {
       const name: unknown = Object.getPrototypeOf(object)?.constructor?.name;
       throw this.#unsupported(
@@ -66,90 +85,39 @@ class Encoder {
       );
     }
     if (Object.getOwnPropertySymbols(object).length > 0) throw this.#unsupported('it has a symbol as a key');
-    const entries = Object.entries(object);
-    this.#length(entries.length, { fix: 0x80, fixMax: 15, wide: 0xde });
-    for (const [key, item] of entries) {
+    const copy = new Map<string, Packable>();
+    for (const [key, item] of Object.entries(object)) {
       this.#path.push(key);
       if (key === '__proto__') throw this.#unsupported('the key __proto__ cannot be sent');
-      this.#string(key);
-      this.#value(item);
+      this.#count(1);
+      copy.set(this.#string(key), this.check(item));
       this.#path.pop();
     }
+    return copy;
   }
 
-  #number(value: number): void {
-    if (Number.isInteger(value) && value >= -0x80000000 && value <= 0xffffffff && !Object.is(value, -0)) {
-      this.#integer(value);
-      return;
-    }
-    const at = this.#reserve(9);
-    this.#bytes[at] = 0xcb;
-    this.#bytes.writeDoubleBE(value, at + 1);
-  }
-
-  #integer(value: number): void {
-    if (value >= -0x20 && value < 0x80) this.#byte(value & 0xff);
-    else if (value < -0x8000) this.#sized(0xd2, value >>> 0, 4);
-    else if (value < -0x80) this.#sized(0xd1, value & 0xffff, 2);
-    else if (value < 0) this.#sized(0xd0, value & 0xff, 1);
-    else if (value <= 0xff) this.#sized(0xcc, value, 1);
-    else if (value <= 0xffff) this.#sized(0xcd, value, 2);
-    else this.#sized(0xce, value, 4);
-  }
-
-  #bigint(value: bigint): void {
-    if (value < -(2n ** 63n) || value >= 2n ** 64n) throw this.#unsupported('the bigint does not fit 64 bits');
-    const at = this.#reserve(9);
-    this.#bytes[at] = value < 0n ? 0xd3 : 0xcf;
-    this.#bytes.writeBigUInt64BE(BigInt.asUintN(64, value), at + 1);
-  }
-
-  #string(text: string): void {
+  #string(text: string): string {
+    this.#count(text.length);
     if (hasLoneSurrogate(text)) throw this.#unsupported('the string has a lone surrogate, which has no UTF-8');
-    const length = Buffer.byteLength(text);
-    if (length < 32) this.#byte(0xa0 | length);
-    else if (length <= 0xff) this.#sized(0xd9, length, 1);
-    else if (length <= 0xffff) this.#sized(0xda, length, 2);
-    else this.#sized(0xdb, length, 4);
-    const at = this.#reserve(length);
-    this.#bytes.write(text, at, length, 'utf8');
+    return text;
   }
 
-  #binary(bytes: Uint8Array): void {
-    const { length } = bytes;
-    if (length <= 0xff) this.#sized(0xc4, length, 1);
-    else if (length <= 0xffff) this.#sized(0xc5, length, 2);
-    else this.#sized(0xc6, length, 4);
-    this.#bytes.set(bytes, this.#reserve(length));
+  #bigint(value: bigint): bigint {
+    if (value < -(2n ** 63n) || value >= 2n ** 64n) throw this.#unsupported('the bigint does not fit 64 bits');
+    return value;
   }
 
-  #length(length: number, format: { fix: number; fixMax: number; wide: number }): void {
-    if (length <= format.fixMax) this.#byte(format.fix | length);
-    else if (length <= 0xffff) this.#sized(format.wide, length, 2);
-    else this.#sized(format.wide + 1, length, 4);
+  #binary(bytes: Uint8Array): Uint8Array {
+    this.#count(bytes.length);
+    return bytes.constructor === Buffer || bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes);
   }
 
-  #byte(byte: number): void {
-    const at = this.#reserve(1);
-    this.#bytes[at] = byte;
-  }
-
-  #sized(format: number, value: number, size: 1 | 2 | 4): void {
-    const at = this.#reserve(1 + size);
-    this.#bytes[at] = format;
-    this.#bytes.writeUIntBE(value, at + 1, size);
-  }
-
-  #reserve(size: number): number {
-    const at = this.#at;
-    const needed = at + size;
-    if (needed > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
-      this.#bytes.copy(grown, 0, 0, at);
-      this.#bytes = grown;
-    }
-    this.#at = needed;
-    return at;
+  /** msgpackr sets six times a string's length aside, and keeps it: so it gets none that is too large anyway. */
+  #count(size: number): void {
+    this.#leastSize += size;
+    if (this.#leastSize <= this.#max) return;
+    const message = `maxMessage: the value has more than ${this.#max} bytes, which is the limit`;
+    throw new LimitExceeded('maxMessage', this.#leastSize, this.#max, message);
   }
 
   #unsupported(why: string): UnsupportedValue {

@@ -73,7 +73,7 @@ export const tlv: Codec<{ tag: number; bytes: Uint8Array }, Tlv, SizedOptions> =
 export function valueCodec(limits: ChannelLimits): Codec<unknown, Value, ValueOptions> {
   return {
     tag: Tag.Value,
-    encode: (out, value) => out.frame(Tag.Value, encodeValue(value)),
+    encode: (out, value) => out.frame(Tag.Value, encodeValue(value, limits.maxMessage)),
     decode(frame, options) {
       if (options === undefined) {
         requireSize(frame, limits.value.max);

@@ -1,9 +1,9 @@
 import { readSync } from 'node:fs';
 import { expect } from 'chai';
 import { Fd } from '../../broker/index.js';
+import { socketpair } from '../../native/broker.js';
 import { leakGate } from '../support/leak-gate.js';
 import { begin, type Kit, launchPuppet, perform } from '../support/puppet.js';
-import { socketpair } from '../../native/broker.js';
 import { itEnds, numberOf, passFd, violationOf } from './support.js';
 
 /** The permit to send goes by the number: another socket put there spoke to the network. */
@@ -50,7 +50,9 @@ describe('no other socket is spoken to', () => {
     const [mine, theirs] = socketpair();
     using own = Fd.adopt(mine);
     const number = await passFd(sandboxee, Fd.adopt(theirs));
-    expect(await perform(sandboxee, ({ attack }, fd: number) => attack.syscall(1, fd, Buffer.from('hi'), 2), number)).to.equal(2);
+    expect(
+      await perform(sandboxee, ({ attack }, fd: number) => attack.syscall(1, fd, Buffer.from('hi'), 2), number),
+    ).to.equal(2);
     expect(readSync(own.number, Buffer.alloc(8))).to.equal(2);
     await begin(sandboxee, ({ attack }: Kit, fd: number) => attack.sendWithFds(fd, Buffer.from('x'), [1]), number);
     const result = await violationOf(sandboxee);

@@ -15,9 +15,24 @@ interface Door {
 
 // Numbers mean other calls there: 4 is write on i386, where 1 is exit.
 const DOORS: readonly Door[] = [
-  { what: 'int 0x80, getpid', act: ({ attack }) => attack.int80(20), architecture: 'i386', name: /^syscall 20 of i386$/ },
-  { what: 'int 0x80, execve', act: ({ attack }) => attack.int80(11, 0, 0, 0), architecture: 'i386', name: /^syscall 11 of i386$/ },
-  { what: 'int 0x80, a number above every table', act: ({ attack }) => attack.int80(5000), architecture: 'i386', name: /of i386$/ },
+  {
+    what: 'int 0x80, getpid',
+    act: ({ attack }) => attack.int80(20),
+    architecture: 'i386',
+    name: /^syscall 20 of i386$/,
+  },
+  {
+    what: 'int 0x80, execve',
+    act: ({ attack }) => attack.int80(11, 0, 0, 0),
+    architecture: 'i386',
+    name: /^syscall 11 of i386$/,
+  },
+  {
+    what: 'int 0x80, a number above every table',
+    act: ({ attack }) => attack.int80(5000),
+    architecture: 'i386',
+    name: /of i386$/,
+  },
 ];
 
 const X32_NUMBERS: readonly (readonly [what: string, number: number])[] = [

@@ -66,7 +66,9 @@ function severalAnswers(): void {
 
   for (const [attempt, says] of DENIED) {
     it(`${attempt[0]} of ${JSON.stringify(attempt.slice(1).find((value) => typeof value === 'string'))}: ENOENT, and a denial`, async () => {
-      const denied = new Promise<{ name: string; text: string; errno: string }>((resolve) => sandboxee.events.once('denial', resolve));
+      const denied = new Promise<{ name: string; text: string; errno: string }>((resolve) =>
+        sandboxee.events.once('denial', resolve),
+      );
       expect(await call(sandboxee, attempt)).to.equal(-ENOENT);
       const { name, text, errno } = await denied;
       expect({ name, errno }).to.deep.equal({ name: attempt[0], errno: 'ENOENT' });
@@ -75,7 +77,9 @@ function severalAnswers(): void {
   }
 
   it('numbers above the table of syscalls: ENOSYS', async () => {
-    const answers = await perform(sandboxee, ({ attack }) => [600, 1000, 0x3fff_ffff].map((number) => attack.syscall(number, 1, 2, 3)));
+    const answers = await perform(sandboxee, ({ attack }) =>
+      [600, 1000, 0x3fff_ffff].map((number) => attack.syscall(number, 1, 2, 3)),
+    );
     expect(answers).to.deep.equal([-ENOSYS, -ENOSYS, -ENOSYS]);
   });
 

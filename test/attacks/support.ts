@@ -1,7 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Fd, Result, Sandboxee } from '../../broker/index.js';
-import { AUDIT_ARCH_AARCH64, AUDIT_ARCH_X86_64, type SyscallName, syscallTable } from '../../broker/policy/syscalls/index.js';
+import {
+  AUDIT_ARCH_AARCH64,
+  AUDIT_ARCH_X86_64,
+  type SyscallName,
+  syscallTable,
+} from '../../broker/policy/syscalls/index.js';
 import { begin, type Kit, launchPuppet, perform } from '../support/puppet.js';
 
 export type Argument = number | bigint | string;
@@ -80,7 +85,8 @@ export async function violationOf(sandboxee: Sandboxee): Promise<ViolationResult
   const init = parentOf(pid);
   const result = await sandboxee.result;
   if (result.status !== 'violation') throw new Error(`a violation was expected, not ${result.status}`);
-  for (const process of [pid, init]) expect(existsSync(`/proc/${process}`), `process ${process} still exists`).to.equal(false);
+  for (const process of [pid, init])
+    expect(existsSync(`/proc/${process}`), `process ${process} still exists`).to.equal(false);
   return result;
 }
 

@@ -65,7 +65,10 @@ describe('another view of the world is a violation', () => {
     { call: ['open_tree', AT_FDCWD, '/', 1], says: 'open_tree(AT_FDCWD, "/", 0x1)' },
     { call: ['move_mount', 4, '', AT_FDCWD, '/', 4], says: /^move_mount\(/ },
     { call: ['mount_setattr', AT_FDCWD, '/', 0, 'bytes:32', 32], says: /^mount_setattr\(/ },
-    { call: ['name_to_handle_at', AT_FDCWD, '/', 'bytes:128', 'bytes:4', 0], says: /^name_to_handle_at\(AT_FDCWD, "\/", / },
+    {
+      call: ['name_to_handle_at', AT_FDCWD, '/', 'bytes:128', 'bytes:4', 0],
+      says: /^name_to_handle_at\(AT_FDCWD, "\/", /,
+    },
     { call: ['open_by_handle_at', 4, 'bytes:128', 0], says: /^open_by_handle_at\(/ },
   ]);
 });

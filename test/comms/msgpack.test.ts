@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Packr, Unpackr } from 'msgpackr';
@@ -39,25 +40,41 @@ describe('msgpack values', () => {
       true,
       false,
       0,
-      -0,
       1.5,
+      0.1,
       Number.NaN,
       Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
       Number.MIN_VALUE,
       Number.MAX_SAFE_INTEGER,
+      Number.MIN_SAFE_INTEGER,
+      -32,
       -33,
+      64,
+      127,
+      128,
       -129,
       -32769,
       -2147483648,
       4294967295,
       4294967296,
+      -2147483649,
+      0n,
+      -1n,
+      2n ** 63n - 1n,
+      2n ** 63n,
       -(2n ** 63n),
       2n ** 64n - 1n,
       '',
       '\ufeffmark',
       `\ufeff${'long'.repeat(100)}`,
-      'x'.repeat(300),
+      ...[31, 32, 63, 64, 255, 256, 300, 65_000].map((length) => 'x'.repeat(length)),
+      ...[10, 11, 21, 22, 85, 86, 21_000].map((length) => '\u20ac'.repeat(length)),
+      '\u{1f600}'.repeat(40),
       [[], [[]], {}],
+      {},
+      Buffer.alloc(0),
+      ...[255, 256, 65_000].map((length) => Buffer.alloc(length, 7)),
       JSON.parse('{"constructor":"x","toString":1,"hasOwnProperty":null,"then":true,"toJSON":"y"}'),
       { '\ufeffa': 1, a: 2, 10: 'index', 2: 'index' },
       Object.assign(Object.create(null), { bare: true }),
@@ -66,9 +83,25 @@ describe('msgpack values', () => {
     for (const sample of samples) {
       expect(roundTrip(sample)).to.deep.equal(sample);
     }
-    expect(Object.is(roundTrip(-0), -0)).to.equal(true);
     expect(roundTrip(Buffer.from('bin'))).to.deep.equal(Buffer.from('bin'));
     expect(roundTrip(new Uint8Array([1, 2]))).to.deep.equal(Buffer.from([1, 2]));
+    expect(roundTrip(Buffer.from('0123456789').subarray(3, 6))).to.deep.equal(Buffer.from('345'));
+  });
+
+  it('come back as they were where they are large', () => {
+    const samples = [
+      '\u20ac'.repeat(100_000),
+      Buffer.alloc(100_000, 7),
+      Array.from({ length: 70_000 }, (_, index) => index),
+      Object.fromEntries(Array.from({ length: 70_000 }, (_, index) => [`key ${index}`, index])),
+    ];
+    for (const sample of samples) {
+      expect(isDeepStrictEqual(decodeValue(encodeValue(sample), 0, undefined, huge), sample)).to.equal(true);
+    }
+  });
+
+  it('have no -0', () => {
+    expect(Object.is(roundTrip(-0), 0)).to.equal(true);
   });
 
   it('mean the same to another implementation, in both directions', () => {

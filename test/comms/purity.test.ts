@@ -25,6 +25,17 @@ describe('the protocols', () => {
     expect(report).to.deep.equal({ value: { works: [1, 'x'] }, addons: [] });
   });
 
+  it('need no code from strings', () => {
+    const value = run(`
+      process.argv.length = 0;
+      const { setFlagsFromString } = await import('node:v8');
+      setFlagsFromString('--disallow-code-generation-from-strings');
+      const { decodeValue, encodeValue } = await import('${modules}msgpack.js');
+      console.log(JSON.stringify(decodeValue(encodeValue({ works: [1, 'x'] }))));
+    `);
+    expect(value).to.deep.equal({ works: [1, 'x'] });
+  });
+
   it('say which import is missing where native code is needed', () => {
     const message = run(`
       const { Fd } = await import('${modules}fd.js');

@@ -8,7 +8,7 @@ describe('verification of a process that does not keep still', () => {
 
   it('takes threads and fds that are gone when it comes to them for gone', async () => {
     const before = ({ require }: Kit): void => {
-      const tasks: Tasks = require(process.env['TASKS'] ?? '');
+      const tasks: Tasks = require(process.env.TASKS ?? '');
       for (let count = 0; count < 3; count += 1) tasks.restless();
     };
     for (let round = 0; round < 8; round += 1) {

@@ -76,7 +76,11 @@ describe('the late filter', () => {
       kit.sendSealed();
       await kit.go();
     });
-    const { hint } = await expectSetupError(launching, 'gate:listener', /fd \d+ is still open: "anon_inode:seccomp notify"/);
+    const { hint } = await expectSetupError(
+      launching,
+      'gate:listener',
+      /fd \d+ is still open: "anon_inode:seccomp notify"/,
+    );
     expect(hint).to.match(/it must be closed/);
   });
 
@@ -85,7 +89,11 @@ describe('the late filter', () => {
       kit.tasks.threadWithOwnFilter();
       await kit.sandboxMeHere();
     });
-    const { errno, hint } = await expectSetupError(launching, 'gate:filter', /thread \d+ has installed a seccomp filter of its own/);
+    const { errno, hint } = await expectSetupError(
+      launching,
+      'gate:filter',
+      /thread \d+ has installed a seccomp filter of its own/,
+    );
     expect(errno).to.equal('ESRCH');
     expect(hint).to.match(/before the gate/);
   });

@@ -11,7 +11,11 @@ describe('the handshake of a sandboxee', () => {
       await kit.hello(7);
       await kit.go();
     });
-    const { hint } = await expectSetupError(launching, 'gate:versions', /speaks version 7 of the protocol, the broker 1/);
+    const { hint } = await expectSetupError(
+      launching,
+      'gate:versions',
+      /speaks version 7 of the protocol, the broker 1/,
+    );
     expect(hint).to.match(/same sallyport package/);
   });
 
@@ -63,7 +67,10 @@ describe('the handshake of a sandboxee', () => {
         await kit.go();
       }),
     );
-    expect(result).to.include({ status: 'violation', kind: 'protocol' }).and.property('detail').match(/String/);
+    expect(result)
+      .to.include({ status: 'violation', kind: 'protocol' })
+      .and.property('detail')
+      .match(/String/);
   });
 
   it('ends at bytes that are no frame', async () => {

@@ -15,15 +15,15 @@ const HELPERS: readonly { readonly what: string; readonly before: (kit: Kit) => 
   },
   {
     what: 'a fork of itself',
-    before: ({ require }) => (require(process.env['TASKS'] ?? '') as Tasks).helper(),
+    before: ({ require }) => (require(process.env.TASKS ?? '') as Tasks).helper(),
   },
   {
     what: 'an orphan, whose parent has ended',
-    before: ({ require }) => (require(process.env['TASKS'] ?? '') as Tasks).orphan(),
+    before: ({ require }) => (require(process.env.TASKS ?? '') as Tasks).orphan(),
   },
   {
     what: 'a process that shares its memory, and that no TSYNC reaches',
-    before: ({ require }) => (require(process.env['TASKS'] ?? '') as Tasks).processInSameMemory(),
+    before: ({ require }) => (require(process.env.TASKS ?? '') as Tasks).processInSameMemory(),
   },
 ];
 
@@ -46,8 +46,8 @@ describe('a helper process from before the gate', () => {
   it('may have run, when it has ended and was awaited', async () => {
     await using sandboxee = await launchWithTasks({
       before: async ({ modules: { child_process }, require, state }) => {
-        state['code'] = (require(process.env['TASKS'] ?? '') as Tasks).finished();
-        state['output'] = child_process.execFileSync(process.execPath, ['-p', '6*7'], { encoding: 'utf8' });
+        state.code = (require(process.env.TASKS ?? '') as Tasks).finished();
+        state.output = child_process.execFileSync(process.execPath, ['-p', '6*7'], { encoding: 'utf8' });
       },
     });
     expect(await perform(sandboxee, ({ state }) => state)).to.deep.include({ code: 5, output: '42\n' });

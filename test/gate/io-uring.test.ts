@@ -22,7 +22,11 @@ for (const { version, execPath } of nodeBinaries()) {
           node: { execPath, env: { UV_USE_IO_URING } },
           before: async ({ attack, modules, state }) => {
             await modules.fs.promises.readFile('/proc/self/stat');
-            state.before = [attack.syscall(425, 8, Buffer.alloc(120)), attack.syscall(426, 3, 1, 0, 0), attack.syscall(427, 3, 0, 0, 0)];
+            state.before = [
+              attack.syscall(425, 8, Buffer.alloc(120)),
+              attack.syscall(426, 3, 1, 0, 0),
+              attack.syscall(427, 3, 0, 0, 0),
+            ];
           },
         });
         const none = [-ENOSYS, -ENOSYS, -ENOSYS];

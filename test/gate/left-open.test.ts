@@ -95,7 +95,7 @@ describe('what trusted start-up leaves open', () => {
 
   it('ends the launch: a socket in the fd table of a thread that has one of its own', async () => {
     const before = ({ require }: Kit): void => {
-      const tasks: Tasks = require(process.env['TASKS'] ?? '');
+      const tasks: Tasks = require(process.env.TASKS ?? '');
       if (tasks.threadWithOwnSocket() < 0) throw new Error('no such thread');
     };
     await expectSetupError(launchWithTasks({ before }), 'gate:socket', /socket:/);
@@ -103,7 +103,7 @@ describe('what trusted start-up leaves open', () => {
 
   it('ends the launch: something else at the number of comms, in such a thread', async () => {
     const before = ({ require }: Kit): void => {
-      const tasks: Tasks = require(process.env['TASKS'] ?? '');
+      const tasks: Tasks = require(process.env.TASKS ?? '');
       if (tasks.threadWithOtherComms() < 0) throw new Error('no such thread');
     };
     await expectSetupError(launchWithTasks({ before }), 'gate:comms', /fd 3 .*"\/dev\/null"/);
@@ -123,10 +123,10 @@ describe('what trusted start-up leaves open', () => {
           signalfd: attack.syscall(289, -1, room, 8, 0),
           inotify: attack.syscall(294, 0),
         };
-        state['results'] = results;
+        state.results = results;
       },
     });
-    const results = await perform(sandboxee, ({ state }) => state['results'] as Record<string, number>);
+    const results = await perform(sandboxee, ({ state }) => state.results as Record<string, number>);
     for (const [what, result] of Object.entries(results)) expect(result, what).to.be.at.least(0);
   });
 });

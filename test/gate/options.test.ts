@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import {
   type Executor,
-  launch,
   type LaunchOptions,
-  node,
+  launch,
   type NodeOptions,
+  node,
   OptionError,
-  policies,
   PlanError,
+  policies,
 } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { holdings, leaks } from '../support/leaks.js';
@@ -114,7 +114,9 @@ describe('options that cannot be honoured', () => {
 
   it('launch() of what node() has not made throws', async () => {
     for (const executor of [undefined, null, puppet, '/bin/true', { kind: 'shell' }]) {
-      expect(await refusal({ policy }, executor)).to.be.instanceOf(OptionError).and.include({ option: 'launch().executor' });
+      expect(await refusal({ policy }, executor))
+        .to.be.instanceOf(OptionError)
+        .and.include({ option: 'launch().executor' });
     }
   });
 
@@ -129,7 +131,10 @@ describe('options that cannot be honoured', () => {
     const executor = node(script);
     unlinkSync(script);
     try {
-      expect(await refusal({ policy }, executor)).to.be.instanceOf(PlanError).with.property('message').that.includes(script);
+      expect(await refusal({ policy }, executor))
+        .to.be.instanceOf(PlanError)
+        .with.property('message')
+        .that.includes(script);
     } finally {
       rmSync(folder, { recursive: true });
     }

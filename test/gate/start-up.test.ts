@@ -10,7 +10,9 @@ describe('a sandboxee that never enters the gate', () => {
   leakGate();
 
   it('ends at its deadline when it waits', async () => {
-    const launching = launchRogue(() => new Promise((resolve) => setTimeout(resolve, 60_000)), { limits: { gateTime: 400 } });
+    const launching = launchRogue(() => new Promise((resolve) => setTimeout(resolve, 60_000)), {
+      limits: { gateTime: 400 },
+    });
     const { hint } = await expectSetupError(launching, 'gate:deadline', /did not enter the gate within 400 ms/);
     expect(hint).to.match(/sandboxMeHere\(\).*limits\.gateTime/);
   });
@@ -50,7 +52,9 @@ describe('a sandboxee that never enters the gate', () => {
 
   it('ends by its wall time where that is less', async () => {
     const limits = { gateTime: 60_000, wallTime: 300 };
-    const result = await refusedLaunch(launchRogue(() => new Promise((resolve) => setTimeout(resolve, 60_000)), { limits }));
+    const result = await refusedLaunch(
+      launchRogue(() => new Promise((resolve) => setTimeout(resolve, 60_000)), { limits }),
+    );
     expect(result).to.include({ status: 'timeout', asked: 300 });
   });
 
@@ -58,16 +62,24 @@ describe('a sandboxee that never enters the gate', () => {
     const before = (): void => {
       throw new Error('the model is missing');
     };
-    await expectSetupError(launchPuppet({ before }), 'start-up', /exited with code 1 [^]*the model is missing/);
+    await expectSetupError(launchPuppet({ before }), 'start-up', /exited with code 1 [\s\S]*the model is missing/);
   });
 
   it('is named when it exits, also with 0', async () => {
-    const { hint } = await expectSetupError(launchPuppet({ before: () => process.exit(0) }), 'start-up', /exited with code 0 .*nothing to its stderr/);
+    const { hint } = await expectSetupError(
+      launchPuppet({ before: () => process.exit(0) }),
+      'start-up',
+      /exited with code 0 .*nothing to its stderr/,
+    );
     expect(hint).to.match(/sandboxMeHere/);
   });
 
   it('is named when it runs to its end without a word', async () => {
-    await expectSetupError(launchRogue(() => 1), 'start-up', /exited with code 0/);
+    await expectSetupError(
+      launchRogue(() => 1),
+      'start-up',
+      /exited with code 0/,
+    );
   });
 
   it('is named when a signal ends it', async () => {
@@ -107,7 +119,8 @@ describe('sandboxMeHere()', () => {
       const reasons = [second, ...third].map((call) => (call.status === 'rejected' ? String(call.reason) : 'resolved'));
       await first.value.comms.sendValue(reasons);
     });
-    for (const reason of (await sandboxee.comms.recvValue()) as string[]) expect(reason).to.match(/called before: a gate shuts once/);
+    for (const reason of (await sandboxee.comms.recvValue()) as string[])
+      expect(reason).to.match(/called before: a gate shuts once/);
   });
 
   it('says what is wrong where there is no comms', async () => {
@@ -115,7 +128,11 @@ describe('sandboxMeHere()', () => {
       attack.syscall(3, 3);
       await sandboxMeHere();
     });
-    await expectSetupError(launching, 'start-up', /fd 3 is no channel: sandboxMeHere\(\) works only in a process that launch\(\)/);
+    await expectSetupError(
+      launching,
+      'start-up',
+      /fd 3 is no channel: sandboxMeHere\(\) works only in a process that launch\(\)/,
+    );
   });
 });
 
@@ -125,7 +142,9 @@ describe('a launch with an AbortSignal', () => {
   it('ends as killed when it is aborted on the way to the gate', async () => {
     const abort = new AbortController();
     const before = holdings();
-    const launching = launchRogue(() => new Promise((resolve) => setTimeout(resolve, 60_000)), { signal: abort.signal });
+    const launching = launchRogue(() => new Promise((resolve) => setTimeout(resolve, 60_000)), {
+      signal: abort.signal,
+    });
     const refused = refusedLaunch(launching);
     while (holdings().children.length === before.children.length) await nextTurn();
     abort.abort();
