@@ -1,5 +1,5 @@
-import { constants } from 'node:os';
 import type { ExitStatus } from '../native/broker.js';
+import { signalName } from './kernel-names.js';
 import type { ResolvedLimits } from './limits.js';
 import type { Sample } from './process/sampler.js';
 import type { Ending, ResourceUsage } from './result.js';
@@ -11,12 +11,6 @@ export interface Evidence {
   readonly limits: ResolvedLimits;
   /** The most that the sampler saw. */
   readonly peak: Sample;
-}
-
-const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
-
-export function signalName(number: number): string {
-  return SIGNALS.get(number) ?? `signal ${number}`;
 }
 
 /**

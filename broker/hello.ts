@@ -12,7 +12,7 @@ import {
 } from '../protocols/handshake.js';
 import { Tag } from '../protocols/tags.js';
 import { escapeText } from '../protocols/text.js';
-import { errnoName } from './setup-errors.js';
+import { errnoName } from './kernel-names.js';
 
 const { ESRCH } = constants.errno;
 

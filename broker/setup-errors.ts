@@ -1,21 +1,15 @@
-import { constants } from 'node:os';
 import type { ExitStatus } from '../native/broker.js';
-import { signalName } from './ending.js';
 import { hintFor } from './hints.js';
+import { errnoName, signalName } from './kernel-names.js';
 import { OPERATIONS, type OperationName } from './plan/ops.js';
 import type { StepFailure } from './process/launched.js';
 import type { Ending } from './result.js';
 
 export type SetupError = Extract<Ending, { status: 'setup-error' }>;
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 const OPERATION_NAMES: ReadonlyMap<number, OperationName> = new Map(
   Object.entries(OPERATIONS).map(([name, { op }]) => [op, name as OperationName]),
 );
-
-export function errnoName(errno: number): string {
-  return ERRNO_NAMES.get(errno) ?? String(errno);
-}
 
 export function setupError(step: string, detail: string, hint = '', errno = ''): SetupError {
   return { status: 'setup-error', step, errno, detail, hint };
@@ -24,7 +18,7 @@ export function setupError(step: string, detail: string, hint = '', errno = ''):
 /** A step of the plan that the launcher could not carry out. */
 export function fromStepFailure(failure: StepFailure): SetupError {
   const op = OPERATION_NAMES.get(failure.op);
-  const errno = ERRNO_NAMES.get(failure.errno) ?? '';
+  const errno = failure.errno === 0 ? '' : errnoName(failure.errno);
   const hint = op === undefined ? '' : hintFor(op, errno);
   return setupError(`launcher:${op ?? 'plan'}`, failure.detail, hint, errno);
 }

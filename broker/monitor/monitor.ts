@@ -1,5 +1,5 @@
-import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
+import { errnoName } from '../kernel-names.js';
 import { describeArchitecture, describeSyscall } from '../policy/describe.js';
 import type { CompiledPolicy } from '../policy/policy.js';
 import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
@@ -20,8 +20,6 @@ export interface MonitorHandlers {
 
 /** Least milliseconds between two reports: the monitor kills by itself, so that nothing waits for them but the telling. */
 const PAUSE = 20;
-
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /**
  * The JavaScript half of the thread that answers one sandboxee's syscalls. The thread decides and kills by itself, from
@@ -67,7 +65,7 @@ export class Monitor implements Disposable {
     this.#lastReport = performance.now();
     const { denials, dropped, violation, failure } = this.#native.take();
     for (const { errno, ...record } of denials) {
-      this.#handlers.onDenial({ ...describe(record), errno: ERRNO_NAMES.get(errno) ?? String(errno) });
+      this.#handlers.onDenial({ ...describe(record), errno: errnoName(errno) });
     }
     if (dropped > 0) this.#handlers.onDropped(dropped);
     if (violation) {

@@ -16,7 +16,7 @@ export interface Row {
 }
 
 const { EBADF, ENOENT, ENOSYS, EPERM } = constants.errno;
-const { SIGABRT } = constants.signals;
+const { SIGABRT, SIGSEGV } = constants.signals;
 
 function allowed(syscalls: readonly SyscallName[], why: string): Row {
   return { syscalls, rule: allow(), why };
@@ -65,9 +65,13 @@ export const THREADS: readonly Row[] = [
   ruled(['capget'], errno(EPERM), 'a Worker asks whether it is privileged'),
 ];
 
-/** process.abort(), V8 out of memory, failed checks: without it they look like another violation. */
+/** process.abort(), V8 out of memory, failed checks, crashes: without it they look like another violation. */
 export const ABORT: readonly Row[] = [
-  ruled(['tgkill'], allowWhen(arg(2).eq(SIGABRT)), 'abort(); pid namespace or Landlock keep it from others'),
+  ruled(
+    ['tgkill'],
+    allowWhen(arg(2).in(SIGABRT, SIGSEGV)),
+    'abort(); Node raises SIGSEGV again; pid namespace or Landlock keep it from others',
+  ),
 ];
 
 /** The channel to the broker, what comes through it, and the console. */

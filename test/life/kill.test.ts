@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { LaunchError, type PolicyBuilder, policies } from '../../broker/index.js';
 import { allow } from '../../broker/policy/bpf/dsl.js';
+import { launchWithTasks, type Tasks } from '../gate/support.js';
 import { leakGate } from '../support/leak-gate.js';
-import { isAlive, treeOf, untilGone } from '../support/processes.js';
+import { isAlive, treeOf } from '../support/processes.js';
 import { begin, launchPuppet, perform } from '../support/puppet.js';
-import { numberOf } from '../support/syscalls.js';
 
 async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -13,9 +13,9 @@ async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Ordinary processes, which no preset allows. */
-function withFork(): PolicyBuilder {
-  return policies.node().addPolicyOnSyscall('fork', allow());
+/** fork(), which no preset allows. */
+function withProcesses(): PolicyBuilder {
+  return policies.node().addPolicyOnSyscall('clone', allow()).allowSyscalls('wait4', 'pause');
 }
 
 describe('kill()', () => {
@@ -44,29 +44,23 @@ describe('kill()', () => {
     }
   });
 
-  it('ends every process that it started, orphans too', async () => {
-    const sandboxee = await launchPuppet({ policy: withFork().build() });
-    await perform(
-      sandboxee,
-      ({ attack }, fork: number, poll: number) => {
-        const rest = () => {
-          for (;;) attack.syscall(poll, 0, 0, -1);
-        };
-        if (attack.syscall(fork) === 0) {
-          attack.syscall(fork);
-          rest();
-        }
-        // Its parent ends at once, and it is pid 1's from then on.
-        if (attack.syscall(fork) === 0 && attack.syscall(fork) === 0) rest();
+  it('ends every process that it started, also one that lost its parent', async () => {
+    await using sandboxee = await launchWithTasks({
+      policy: withProcesses().build(),
+      before: ({ require, state }) => {
+        state.tasks = require(process.env.TASKS ?? '');
       },
-      numberOf('fork'),
-      numberOf('poll'),
-    ).catch(() => {});
+    });
+    await perform(sandboxee, ({ state }) => {
+      const tasks = state.tasks as Tasks;
+      tasks.helper();
+      tasks.orphan();
+    });
     const tree = treeOf(sandboxee.pid);
-    expect(tree.length, 'launcher, sandboxee, child, grandchild and more').to.be.at.least(4);
+    expect(tree, 'launcher, sandboxee, helper, orphan').to.have.length(4);
     sandboxee.kill();
     expect((await sandboxee.result).status).to.equal('killed');
-    await untilGone(tree);
+    expect(tree.filter(isAlive)).to.deep.equal([]);
   });
 
   it('twice is once: the first reason counts', async () => {

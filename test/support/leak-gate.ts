@@ -1,10 +1,12 @@
+import { connect } from 'node:net';
 import { type Holdings, holdings, lastingLeaks } from './leaks.js';
 
 /** Every suite ends here: no fd, process, mount, mapping or thread may be left that was not there when it began. */
 export function leakGate(): void {
   let atStart: Holdings;
 
-  before(() => {
+  before(async () => {
+    await makeFirstStream();
     atStart = holdings();
   });
 
@@ -12,4 +14,9 @@ export function leakGate(): void {
     const found = await lastingLeaks(atStart);
     if (found.length > 0) throw new Error(`left behind:\n  ${found.join('\n  ')}`);
   });
+}
+
+/** With its first stream libuv opens /dev/null, which it keeps for when the process has no more fds. */
+function makeFirstStream(): Promise<void> {
+  return new Promise((resolve) => connect({ path: '/nowhere/at/all' }).once('error', () => resolve()));
 }
