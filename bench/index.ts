@@ -31,6 +31,7 @@ function againOnOneCpu(): number {
   const self = [process.execPath, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
   const env = { ...process.env, [ON_ONE_CPU]: '1' };
   const { status, error } = spawnSync('taskset', ['-c', '0', ...self], { stdio: 'inherit', env });
-  if (error) throw new Error(`taskset (package util-linux) is needed to bind both processes to one CPU: ${error.message}`);
+  if (error)
+    throw new Error(`taskset (package util-linux) is needed to bind both processes to one CPU: ${error.message}`);
   return status ?? 1;
 }

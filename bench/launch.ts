@@ -41,7 +41,9 @@ export async function benchLaunch(rounds: number): Promise<void> {
   ];
   printTable('launch to first message', 'ms', await alternate(variants, rounds));
   const [fork_, own] = [median(memory.fork), median(memory.sallyport)];
-  console.log(`\nmemory (PSS, MiB): fork ${fork_.toFixed(1)}, sallyport ${own.toFixed(1)}   × ${(own / fork_).toFixed(3)}`);
+  console.log(
+    `\nmemory (PSS, MiB): fork ${fork_.toFixed(1)}, sallyport ${own.toFixed(1)}   × ${(own / fork_).toFixed(3)}`,
+  );
 }
 
 function milliseconds(start: bigint): number {

@@ -4,9 +4,9 @@ import type { Denial, Result, Violation } from './result.js';
 
 /** What `sandboxee.events` tells. No event is called `error`: an unheard one would throw in the broker. */
 export type SandboxeeEvents = {
-  /** A syscall was answered with an errno. Bursts come as one event a burst, with the number that were left out. */
+  /** A syscall was answered with an errno. They come in batches, at most 64 every 20 ms. */
   denial: (denial: Denial) => void;
-  /** Denials that were too many to report one by one. */
+  /** So many denials came faster than that, and are only counted. */
   'denials-dropped': (count: number) => void;
   /** A syscall or message that ends the sandboxee; `result` follows. */
   violation: (violation: Violation) => void;

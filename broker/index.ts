@@ -14,17 +14,25 @@ export { describeLayer, type Layer, type LayerName } from './layers.js';
 export type { LimitName, Limits } from './limits.js';
 export { PlanError } from './plan/errors.js';
 export {
+  type Architecture,
+  type CompiledPolicy,
+  type DescribedSyscall,
+  type ErrnoName,
   type NodePolicyOptions,
+  type PathDenial,
   Policy,
   PolicyBuilder,
   PolicyError,
   type PolicyProblem,
   policies,
+  type SyscallName,
 } from './policy/index.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './preparation.js';
 export {
+  type Aftermath,
   type Denial,
   describeResult,
+  type Ending,
   type RefusedSyscall,
   type ResourceUsage,
   type Result,

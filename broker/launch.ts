@@ -8,6 +8,7 @@ import { Session } from './session.js';
  * Starts a program in its confinement, and resolves once it is through the gate: filtered, verified, and told to go.
  *
  * @throws OptionError, PlanError, PolicyError for what cannot be honoured, before anything is started
+ * @throws the reason of `options.signal` where it was aborted before
  * @throws LaunchError for any end before *go*; its `result` says which
  */
 export async function launch(executor: Executor, options: LaunchOptions): Promise<Sandboxee> {

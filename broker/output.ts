@@ -1,11 +1,17 @@
 import { Socket } from 'node:net';
 import { escapeText } from '../protocols/text.js';
+import { KiB } from '../protocols/units.js';
 
+/** Milliseconds. */
 const WINDOW = 250;
 /** What one sandboxee may write in a window before it has to wait: 1 MiB a second. */
-const WINDOW_BYTES = 256 * 1024;
-const TAIL_BYTES = 4096;
-const CHUNK_TEXT = 16 * 1024;
+const WINDOW_BYTES = 256 * KiB;
+/** What each read counts beside its bytes: without it, a flood of single bytes would be a flood of events. */
+const READ_COST = KiB;
+const TAIL_BYTES = 4 * KiB;
+/** Characters of one `output` event. */
+const CHUNK_TEXT = 16 * KiB;
+/** Milliseconds. */
 const END_PATIENCE = 200;
 
 /**
@@ -27,7 +33,7 @@ export class OutputReader {
     this.#socket.on('error', () => this.#socket.destroy());
     this.#socket.on('data', (chunk: Buffer) => {
       this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-TAIL_BYTES);
-      this.#slowDown(chunk.length);
+      this.#slowDown(READ_COST + chunk.length);
       onText(escapeText(chunk.toString('utf8'), { max: CHUNK_TEXT, keepLines: true }));
     });
   }
@@ -37,8 +43,8 @@ export class OutputReader {
     return escapeText(this.#tail.toString('utf8'), { max: TAIL_BYTES, keepLines: true });
   }
 
-  #slowDown(bytes: number): void {
-    this.#inWindow += bytes;
+  #slowDown(cost: number): void {
+    this.#inWindow += cost;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#inWindow = 0;

@@ -7,13 +7,15 @@ import { Held } from './held.js';
 import { kernelFeatures } from './kernel.js';
 import type { Layer } from './layers.js';
 import { leaseUid } from './lease.js';
-import { type Limits, type ResolvedLimits, resolveLimits, rlimitsOf } from './limits.js';
+import type { Limits, ResolvedLimits } from './limits.js';
 import { type NodeRelease, nodeRelease } from './node-release.js';
 import { buildPlan, type PlanIdentity } from './plan/build.js';
 import { encodePlan } from './plan/encode.js';
 import { visibleMounts } from './plan/visible.js';
 import { plannedLayers } from './planned-layers.js';
 import { launcherProgram, Policy, stage0Program } from './policy/index.js';
+import { resolveLimits } from './resolve-limits.js';
+import { rlimitsOf } from './rlimits.js';
 
 /** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
 export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
@@ -101,6 +103,9 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
 
 function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (executor?.kind !== 'node') throw new OptionError('launch().executor', 'give it what node() makes');
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('launch().options', 'give it at least { policy: policies.node().build() }');
+  }
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.includes(name)) {
       throw new OptionError(`launch().${name}`, `no such option; there are ${OPTION_NAMES.join(', ')}`);

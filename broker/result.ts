@@ -1,5 +1,5 @@
 import type { Layer } from './layers.js';
-import type { LimitName } from './limits.js';
+import { LIMIT_RULES, type LimitName } from './limits.js';
 import type { DescribedSyscall } from './policy/describe.js';
 
 /** A syscall that the policy refused: what was asked, and who asked. Text in it is escaped and bounded. */
@@ -18,8 +18,11 @@ export interface Denial extends RefusedSyscall {
 
 /** What the whole process tree used up, launcher included, as the kernel counted it. */
 export interface ResourceUsage {
+  /** Milliseconds. */
   readonly userTime: number;
+  /** Milliseconds. */
   readonly systemTime: number;
+  /** Of the largest process, pages of files included. Bytes. */
   readonly maxRss: number;
   readonly minorFaults: number;
   readonly majorFaults: number;
@@ -67,17 +70,6 @@ export type Ending =
 
 export type Result = Ending & Aftermath;
 
-const UNITS: Readonly<Record<LimitName, string>> = {
-  wallTime: 'ms',
-  cpuTime: 'ms',
-  memory: 'bytes',
-  fileSize: 'bytes',
-  openFiles: 'files',
-  processes: 'processes and threads',
-  sharedMemory: 'bytes',
-  gateTime: 'ms',
-};
-
 /** One sentence for people. */
 export function describeResult(result: Ending): string {
   switch (result.status) {
@@ -90,7 +82,7 @@ export function describeResult(result: Ending): string {
     case 'timeout':
       return `wall time ran out: ${result.used} ms of ${result.asked} ms`;
     case 'limit':
-      return `limit ${result.which} hit: ${result.used} of ${result.asked} ${UNITS[result.which]}`;
+      return `limit ${result.which} hit: ${result.used} of ${result.asked} ${LIMIT_RULES[result.which].unit}`;
     case 'killed':
       return `killed: ${result.reason}`;
     case 'setup-error': {

@@ -12,7 +12,7 @@ import type { Session } from './session.js';
 export class Sandboxee implements AsyncDisposable {
   readonly #session: Session;
 
-  /** Made by `launch()`. */
+  /** @internal Made by `launch()`. */
   constructor(session: Session) {
     this.#session = session;
   }

@@ -5,13 +5,14 @@ import { BufferPool } from '../protocols/buffer-pool.js';
 import { Comms } from '../protocols/comms.js';
 import { EndpointTransport } from '../protocols/endpoint-transport.js';
 import { PeerGone } from '../protocols/errors.js';
+import { defaultLimits } from '../protocols/limits.js';
 import { Tag } from '../protocols/tags.js';
 import { publish } from './diagnostics.js';
 import { explainEnding } from './ending.js';
 import { createEvents } from './events.js';
+import { exchangeFilter, GateError, receiveHello } from './gate.js';
 import { gateLayers } from './gate-layers.js';
 import { Held } from './held.js';
-import { exchangeFilter, GateError, receiveHello } from './hello.js';
 import { filterFlags, kernelFeatures } from './kernel.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
@@ -66,7 +67,10 @@ export class Session {
       this.#process = wiring.process;
       this.#commsInode = wiring.commsInode;
       this.#output = { stdout: this.#read('stdout', wiring.stdout), stderr: this.#read('stderr', wiring.stderr) };
-      this.pool = new BufferPool(bufferOperations, { sharedMemory: limits.sharedMemory, sharedBuffers: 64 });
+      this.pool = new BufferPool(bufferOperations, {
+        sharedMemory: limits.sharedMemory,
+        sharedBuffers: defaultLimits.sharedBuffers,
+      });
       this.comms = new Comms(new EndpointTransport(wiring.comms), {
         role: 'broker',
         phase: 'handshake',

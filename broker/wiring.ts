@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import * as native from '../native/broker.js';
 import { launcherPath } from '../native/locate.js';
+import { Seal } from '../native/shared.js';
 import { LaunchedProcess } from './process/launched.js';
 
 /** The broker's ends of everything that it has in common with one sandboxee. Each is owned by who takes it. */
@@ -13,7 +14,7 @@ export interface Wiring {
   readonly stderr: number;
 }
 
-const SEAL_ALL = 1 | 2 | 4 | 8;
+const NOTHING_CHANGES = Seal.Seal | Seal.Shrink | Seal.Grow | Seal.Write;
 
 /** Makes sockets and pipes, starts the launcher with the other ends and the plan, and closes those here. */
 export function wire(plan: Uint8Array): Wiring {
@@ -56,6 +57,6 @@ export function wire(plan: Uint8Array): Wiring {
 function memoryOf(plan: Uint8Array): number {
   const fd = native.createMemory('sallyport-plan', plan.length, { executable: false });
   writeSync(fd, plan, 0, plan.length, 0);
-  native.seal(fd, SEAL_ALL);
+  native.seal(fd, NOTHING_CHANGES);
   return fd;
 }

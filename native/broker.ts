@@ -118,6 +118,7 @@ export interface BrokerBinding extends SharedBinding {
   pipe(): [number, number];
   /** A memfd of `size` bytes that can be sealed, and never executed. */
   createMemory(name: string, size: number, options: { executable: false }): number;
+  /** `Seal`s, together. */
   seal(fd: number, seals: number): void;
   /** Throws ENOSYS or EPERM where the kernel does not tell. */
   sameFileTable(pid: number, tid: number): boolean;

@@ -22,11 +22,14 @@ export interface FdFacts {
   rdev: bigint;
   /** F_GETFL: access mode and status flags; O_PATH is among them. */
   flags: number;
-  /** F_GET_SEALS; -1 where it is no memfd. */
+  /** `Seal`s; -1 where it is no memfd. */
   seals: number;
   /** SO_DOMAIN; -1 where it is no socket. */
   socketDomain: number;
 }
+
+/** F_SEAL_*, of linux/fcntl.h: what can no longer be done to a memfd. */
+export const Seal = { Seal: 1, Shrink: 2, Grow: 4, Write: 8, FutureWrite: 16 } as const;
 
 /**
  * `filled` bytes are in the slab from its start, those left over last time included. `fds` came with them, in order, and

@@ -170,11 +170,13 @@ export class BlockingComms extends Comms {
     }
   }
 
+  /** @internal */
   sendControlSync(tag: number, payload: Uint8Array = new Uint8Array(0), fd?: Fd): void {
     this.sendBlocking(controlEncoder(tag, this.fds), { payload, fd }, this.handshakeRefused);
     if (tag === Tag.Go) this.opened();
   }
 
+  /** @internal */
   recvControlSync(tag: number, options?: SizedOptions): Control {
     return this.receiveBlocking(controlDecoder(tag, this.fds), options);
   }

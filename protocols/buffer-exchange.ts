@@ -13,7 +13,7 @@ import type { FdOperations } from './fd-facts.js';
 import type { Frame } from './frame.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
-import type { BufferHome, BufferMode, SharedBuffer } from './shared-buffer.js';
+import { type BufferHome, type BufferMode, checkBuffer, type SharedBuffer } from './shared-buffer.js';
 import { Tag } from './tags.js';
 
 /** The broker's part: where buffers come from. */
@@ -43,6 +43,8 @@ export class BufferExchange {
   readonly #requests = new Map<number, Waiting>();
   #lastRequest = 0;
   #lastReply = 0;
+  /** Where those of our grants end, in bytes sent, that may not have left. */
+  readonly #unsentGrants: number[] = [];
   #ended: Error | null = null;
 
   constructor(hooks: BufferHooks, limits: ChannelLimits, fds: FdOperations, outbox: Outbox) {
@@ -77,7 +79,7 @@ export class BufferExchange {
     if (this.#ended !== null) throw this.#ended;
     if (this.home.create !== undefined)
       throw new InvalidArgument('the broker makes shared buffers itself: createBuffer');
-    if (!Number.isSafeInteger(size) || size < 1) throw new InvalidArgument(`a buffer of ${size} bytes`);
+    checkBuffer(size, mode);
     const { bufferRequests } = this.#limits;
     if (this.#requests.size >= bufferRequests) {
       throw new LimitExceeded('bufferRequests', this.#requests.size + 1, bufferRequests);
@@ -94,7 +96,12 @@ export class BufferExchange {
         frame.attachBuffer(this.#arrived(frame));
         return false;
       case Tag.BufferRequest:
-        this.#answer(frame);
+        try {
+          this.#answer(frame);
+        } catch (error) {
+          // A peer that asks and does not wait for the answer does nothing wrong.
+          if (!(error instanceof PeerGone)) throw error;
+        }
         return true;
       case Tag.BufferGrant:
         this.#granted(frame);
@@ -123,8 +130,18 @@ export class BufferExchange {
     return this.#home.arrive(frame.takeFd(), facts);
   }
 
+  /** Each grant that waits holds an fd. A peer that keeps to its limit of open requests cannot leave so many waiting. */
+  #boundUnsentGrants(): void {
+    const { sent } = this.#outbox;
+    while ((this.#unsentGrants[0] ?? Infinity) <= sent) this.#unsentGrants.shift();
+    const { bufferRequests } = this.#limits;
+    if (this.#unsentGrants.length < bufferRequests) return;
+    throw new ProtocolError(`the peer asked for more than ${bufferRequests} shared buffers and takes none`);
+  }
+
   #answer(frame: Frame): void {
     const { request, size, mode } = decodeRequest(frame.bytes, frame.start);
+    this.#boundUnsentGrants();
     let buffer: SharedBuffer;
     try {
       buffer = this.#grant(size, mode);
@@ -138,6 +155,7 @@ export class BufferExchange {
     const { fd, facts } = this.home.depart(buffer);
     try {
       this.#outbox.frameWithFd(Tag.BufferGrant, encodeGrant(request, facts), fd, this.#fds);
+      this.#unsentGrants.push(this.#outbox.position);
     } catch (error) {
       this.home.lost(facts.id);
       if (!(error instanceof LimitExceeded)) throw error;

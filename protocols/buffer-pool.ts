@@ -1,8 +1,16 @@
+import { Seal } from '../native/shared.js';
 import { BufferQuota, InvalidArgument, ProtocolError } from './errors.js';
 import { closeEventually, type FdOperations } from './fd-facts.js';
 import { defaultLimits } from './limits.js';
 import { PooledBuffer, type PooledMemory } from './pooled-buffer.js';
-import type { ArrivedBuffer, BufferFacts, BufferHome, BufferMode, SharedBuffer } from './shared-buffer.js';
+import {
+  type ArrivedBuffer,
+  type BufferFacts,
+  type BufferHome,
+  type BufferMode,
+  checkBuffer,
+  type SharedBuffer,
+} from './shared-buffer.js';
 import { KiB } from './units.js';
 
 /** What the pool needs of the broker's addon. */
@@ -19,9 +27,6 @@ export interface PoolLimits {
   readonly sharedMemory: number;
   readonly sharedBuffers: number;
 }
-
-/** fcntl(2) F_ADD_SEALS. */
-const Seal = { Seal: 1, Shrink: 2, Grow: 4, FutureWrite: 16 } as const;
 
 const SMALLEST = 64 * KiB;
 
@@ -52,7 +57,7 @@ export class BufferPool implements BufferHome {
   }
 
   create(size: number, mode: BufferMode): SharedBuffer {
-    if (!Number.isSafeInteger(size) || size < 1) throw new InvalidArgument(`a buffer of ${size} bytes`);
+    checkBuffer(size, mode);
     if (this.#closed) throw new InvalidArgument('the sandboxee that the buffer is for has ended');
     const memory = this.#reuse(size, mode) ?? this.#make(size, mode);
     return this.#hold(memory, size, mode);

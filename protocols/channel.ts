@@ -24,9 +24,12 @@ import { BatchStatus, type Transport } from './transport.js';
  */
 export class Channel {
   readonly limits: ChannelLimits;
+  readonly #closing = defer<SallyportError>();
   /** Resolves, once nothing more will arrive or the channel was closed, with the reason. */
-  readonly closed: Promise<SallyportError>;
+  readonly closed: Promise<SallyportError> = this.#closing.promise;
+  /** @internal */
   protected readonly fds: FdOperations;
+  /** @internal */
   protected readonly buffers: BufferExchange;
 
   readonly #transport: Transport;
@@ -35,19 +38,16 @@ export class Channel {
   readonly #inbox: Inbox;
   readonly #throttle: Throttle;
   readonly #onViolation: (error: ProtocolError) => void;
-  readonly #resolveClosed: (reason: SallyportError) => void;
   #violationSeen = false;
   #ended: SallyportError | null = null;
   #sendingEnded: SallyportError | null = null;
   #notYet: SallyportError | null = null;
 
+  /** @internal */
   constructor(transport: Transport, options: ChannelOptions) {
     this.limits = resolveLimits(options.limits);
     this.fds = options.fds ?? nativeFds;
     this.#onViolation = options.onViolation ?? (() => {});
-    const { promise, resolve } = defer<SallyportError>();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
     this.#transport = transport;
     const { role, phase = 'open' } = options;
     this.#intake = new Intake(transport.slab, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
@@ -66,7 +66,7 @@ export class Channel {
     transport.onBatch = (filled, fds, status) => this.#onBatch(filled, fds, status);
   }
 
-  /** Begins to receive. What is to be received by blocking calls alone needs no start. */
+  /** @internal Begins to receive. What is to be received by blocking calls alone needs no start. */
   start(): this {
     this.#transport.start();
     return this;
@@ -95,7 +95,7 @@ export class Channel {
   }
 
   /**
-   * The peer's processes are gone: takes in what they left in the socket, whose size the kernel bounds, though it is more
+   * @internal The peer's processes are gone: takes in what they left in the socket, whose size the kernel bounds, though it is more
    * than the high-water mark, and then the end of file. Somebody else may hold the peer's end, so that none comes: it is
    * waited for only so long.
    *
@@ -109,13 +109,13 @@ export class Channel {
     clearTimeout(timer);
   }
 
-  /** How the peer ended, once it is known: later PeerGone errors carry it. */
+  /** @internal How the peer ended, once it is known: later PeerGone errors carry it. */
   attachResult(result: unknown): void {
     if (this.#ended instanceof PeerGone) this.#ended = new PeerGone(this.#ended.message, result);
     if (this.#sendingEnded instanceof PeerGone) this.#sendingEnded = new PeerGone(this.#sendingEnded.message, result);
   }
 
-  /** `refused`: why nothing can be sent; handshake frames go by another reason than data. */
+  /** @internal `refused`: why nothing can be sent; handshake frames go by another reason than data. */
   protected send<In>(encoder: Encoder<In>, value: In, refused = this.#sendingEnded ?? this.#notYet): Promise<void> {
     if (refused !== null) {
       encoder.drop?.(value);
@@ -130,6 +130,7 @@ export class Channel {
     return this.#outbox.accept();
   }
 
+  /** @internal */
   protected sendBlocking<In>(encoder: Encoder<In>, value: In, refused = this.#sendingEnded ?? this.#notYet): void {
     try {
       if (refused !== null) throw refused;
@@ -140,18 +141,19 @@ export class Channel {
     }
   }
 
-  /** Why a handshake frame cannot be sent. */
+  /** @internal Why a handshake frame cannot be sent. */
   protected get handshakeRefused(): SallyportError | null {
     if (this.#intake.phase === 'open') return new ClosedError('the handshake is over');
     return this.#sendingEnded;
   }
 
-  /** `Go` was sent or received: data may cross. */
+  /** @internal `Go` was sent or received: data may cross. */
   protected opened(): void {
     this.#intake.phase = 'open';
     this.#notYet = null;
   }
 
+  /** @internal */
   protected receive<Out, Options extends ReceiveOptions>(
     decoder: Decoder<Out, Options>,
     options: Options | undefined,
@@ -174,6 +176,7 @@ export class Channel {
     return pending.promise;
   }
 
+  /** @internal */
   protected receiveBlocking<Out, Options extends ReceiveOptions>(
     decoder: Decoder<Out, Options>,
     options: Options | undefined,
@@ -193,7 +196,7 @@ export class Channel {
     }
   }
 
-  /** Blocks for one batch, while what is queued goes out. `deadline` is on the clock of performance.now(). */
+  /** @internal Blocks for one batch, while what is queued goes out. `deadline` is on the clock of performance.now(). */
   protected block(deadline = Infinity): void {
     if (this.#ended !== null) throw this.#ended;
     const { receiveSync } = this.#transport;
@@ -203,7 +206,7 @@ export class Channel {
     if (!receiveSync.call(this.#transport, timeout)) throw new TimeoutError('nothing arrived in time');
   }
 
-  /** Decodes one frame for whoever asked for it; what nobody took of it is closed. Used by PendingReceive. */
+  /** @internal Decodes one frame for whoever asked for it; what nobody took of it is closed. */
   decode<Out, Options extends ReceiveOptions>(
     frame: Frame,
     decoder: Decoder<Out, Options>,
@@ -290,6 +293,6 @@ export class Channel {
     this.buffers.close(reason);
     this.#transport.shutdown();
     this.#transport.close();
-    this.#resolveClosed(reason);
+    this.#closing.resolve(reason);
   }
 }

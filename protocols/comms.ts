@@ -40,8 +40,10 @@ import type { Transport } from './transport.js';
  * be received, and then every receive rejects with PeerGone.
  */
 export class Comms extends Channel {
+  /** @internal */
   protected readonly codecs;
 
+  /** @internal */
   constructor(transport: Transport, options: ChannelOptions) {
     super(transport, options);
     const { fds, buffers } = this;
@@ -202,13 +204,14 @@ export class Comms extends Channel {
     return granted;
   }
 
-  /** Handshake frames only; until `Go` has been sent or received. Moves the fd. */
+  /** @internal Handshake frames only; until `Go` has been sent or received. Moves the fd. */
   sendControl(tag: number, payload: Uint8Array = new Uint8Array(0), fd?: Fd): Promise<void> {
     const sent = this.send(controlEncoder(tag, this.fds), { payload, fd }, this.handshakeRefused);
     if (tag === Tag.Go) this.opened();
     return sent;
   }
 
+  /** @internal */
   recvControl(tag: number, options?: ControlOptions): Promise<Control> {
     return this.receive(controlDecoder(tag, this.fds, options?.otherTag), options);
   }

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FdFacts, shared } from '../native/shared.js';
+import { errorCode } from './error-code.js';
 
 export type FdKind = 'file' | 'directory' | 'pipe' | 'socket' | 'character-device' | 'memory' | 'other';
 
@@ -64,7 +65,7 @@ export function closeEventually(fds: FdOperations, fd: number): void {
   try {
     fds.close(fd);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    if (errorCode(error) !== 'EAGAIN') throw error;
     setTimeout(() => closeEventually(fds, fd), REAPER_RETRY);
   }
 }

@@ -1,4 +1,5 @@
 import { type Deferred, defer, markHandled } from './deferred.js';
+import { errorCode } from './error-code.js';
 import { ClosedError, LimitExceeded } from './errors.js';
 import { closeEventually, type FdOperations } from './fd-facts.js';
 import { HEADER_SIZE, writeHeader } from './frames.js';
@@ -56,6 +57,12 @@ export class Outbox {
   /** Bytes accepted in all. `position - queued` of them have left. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Bytes that the kernel has taken: `queued` alone may be of some time ago. */
+  get sent(): number {
+    this.#queued = this.#transport.queued;
+    return this.#position - this.queued;
   }
 
   /** Makes room for a small frame and writes its header; the payload goes to `bytes` at the offset that is returned. */
@@ -179,7 +186,7 @@ export class Outbox {
         this.#queued = 0;
       }
     } catch (error) {
-      if (fds.length > 0 && errnoName(error) === 'ETOOMANYREFS') throw tooManyInFlight(error);
+      if (fds.length > 0 && errorCode(error) === 'ETOOMANYREFS') throw tooManyInFlight(error);
       throw this.#onFailure(error);
     }
     this.#settle();
@@ -197,8 +204,4 @@ function tooManyInFlight(cause: unknown): LimitExceeded {
   return new LimitExceeded('fds in flight', 1, 0, 'too many fds are on their way to processes that do not read them', {
     cause,
   });
-}
-
-function errnoName(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

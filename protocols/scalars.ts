@@ -123,5 +123,6 @@ function bigInteger(layout: Layout<bigint>): Codec<bigint> {
 }
 
 function outOfRange<T extends number | bigint>(value: T, { min, max }: Layout<T>): InvalidArgument {
-  return new InvalidArgument(`${String(value)} (${typeof value}) is no ${typeof min} integer from ${min} to ${max}`);
+  const wanted = typeof min === 'bigint' ? 'a bigint' : 'an integer';
+  return new InvalidArgument(`${String(value)} (${typeof value}) is not ${wanted} from ${min} to ${max}`);
 }

@@ -72,6 +72,14 @@ export function modeOf(number: number): BufferMode {
   return mode;
 }
 
+/** Throws unless there can be a buffer of so many bytes in this mode. */
+export function checkBuffer(size: number, mode: BufferMode): void {
+  if (!Number.isSafeInteger(size) || size < 1) {
+    throw new InvalidArgument(`a buffer of ${size} bytes: use a whole number from 1`);
+  }
+  modeNumber(mode);
+}
+
 /** Throws unless `bytes` fit at `at`. */
 export function checkCopyIn(size: number, bytes: Uint8Array, at: number): void {
   if (!Number.isInteger(at) || at < 0 || bytes.length > size - at) {

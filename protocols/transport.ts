@@ -1,3 +1,5 @@
+import type { OnBatch } from '../native/shared.js';
+
 /**
  * What carries frames: a socket through the native endpoint, or a pair in memory. Both keep the promises below, and the
  * same tests run over both.
@@ -43,7 +45,7 @@ export interface Transport {
   writeSync?(bytes: Uint8Array, fds: number[], timeoutMs: number): void;
 }
 
-export type OnBatch = (filled: number, fds: number[] | null, status: number) => number;
+export type { OnBatch };
 
 /** `status` of a batch. Any other negative number is -errno of a receive that failed for good. */
 export const BatchStatus = {

@@ -4,6 +4,7 @@ import { packageRoot } from '../native/locate.js';
 import * as native from '../native/sandboxee.js';
 import { BlockingComms } from '../protocols/blocking-comms.js';
 import { BlockingEndpointTransport } from '../protocols/endpoint-transport.js';
+import { SallyportError } from '../protocols/errors.js';
 import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
 import { MappedBuffers } from '../protocols/mapped-buffer.js';
@@ -15,7 +16,7 @@ export interface Gate extends Disposable {
   /** Typed values, fds and shared buffers, in order; also in forms that block. */
   readonly comms: BlockingComms;
   /**
-   * Shared memory, which only the broker can make; owned by the caller until it is sent, closed or disposed of.
+   * Shared memory, which only the broker can make (`mode`: default `writable`); owned by the caller until it is sent, closed or disposed of.
    *
    * @param size bytes
    * @throws BufferQuota where the broker's limit for this sandboxee is used up
@@ -31,15 +32,18 @@ let entered = false;
  * Shuts the gate behind this process: from when it resolves on, every thread is filtered, and the process is untrusted.
  * Load and warm up everything before; call it once.
  *
- * @throws Error where the process was not started by `launch()`, or the filter cannot be installed; the broker is told,
- *   and ends the process
+ * @throws SallyportError (`ERR_SALLYPORT_GATE`) where the process was not started by `launch()`, or this was called before
+ * @throws the system call's error where the filter cannot be installed: the broker is told, and ends the process
  */
 export async function sandboxMeHere(): Promise<Gate> {
-  if (entered) throw new Error('sandboxMeHere() was called before: a gate shuts once');
+  if (entered) throw new SallyportError('ERR_SALLYPORT_GATE', 'sandboxMeHere() was called before: a gate shuts once');
   entered = true;
   const comms = openComms();
   warmUp();
-  await comms.sendControl(Tag.Hello, encodeHello({ protocol: PROTOCOL_VERSION, sdk: ownVersion(), node: process.version, pid: process.pid }));
+  await comms.sendControl(
+    Tag.Hello,
+    encodeHello({ protocol: PROTOCOL_VERSION, sdk: ownVersion(), node: process.version, pid: process.pid }),
+  );
   const { payload } = await comms.recvControl(Tag.Filter);
   enter(comms, payload);
   await comms.recvControl(Tag.Go);
@@ -54,9 +58,17 @@ export async function sandboxMeHere(): Promise<Gate> {
 function openComms(): BlockingComms {
   try {
     const transport = new BlockingEndpointTransport(COMMS_FD, { keepFd: true });
-    return new BlockingComms(transport, { role: 'sandboxee', phase: 'handshake', buffers: new MappedBuffers() }).start();
+    return new BlockingComms(transport, {
+      role: 'sandboxee',
+      phase: 'handshake',
+      buffers: new MappedBuffers(),
+    }).start();
   } catch (cause) {
-    throw new Error(`fd ${COMMS_FD} is no channel: sandboxMeHere() works only in a process that launch() of sallyport started`, { cause });
+    throw new SallyportError(
+      'ERR_SALLYPORT_GATE',
+      `fd ${COMMS_FD} is no channel: sandboxMeHere() works only in a process that launch() of sallyport started`,
+      { cause },
+    );
   }
 }
 

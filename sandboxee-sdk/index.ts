@@ -1,5 +1,8 @@
+/** The public surface inside a sandboxee. */
+
+export type { BlockingComms } from '../protocols/blocking-comms.js';
 export type { Comms } from '../protocols/comms.js';
 export * from '../protocols/errors.js';
 export { Fd } from '../protocols/fd.js';
-export type { SharedBuffer } from '../protocols/shared-buffer.js';
+export type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 export { type Gate, sandboxMeHere } from './gate.js';

@@ -24,7 +24,9 @@ console.log(added.length === 0 ? 'the lock file is complete' : `added ${added.jo
 
 /** Such packages are named after what they are for: `@scope/thing-linuxmusl-arm64`. */
 function platformOf(name) {
-  const words = name.split(/[/-]/).flatMap((word) => (word.startsWith('linuxmusl') ? ['linux', word.slice(9)] : [word]));
+  const words = name
+    .split(/[/-]/)
+    .flatMap((word) => (word.startsWith('linuxmusl') ? ['linux', word.slice(9)] : [word]));
   const os = SYSTEMS.filter((system) => words.includes(system));
   const cpu = PROCESSORS.filter((processor) => words.includes(processor));
   const libc = name.includes('musl') ? ['musl'] : [];

@@ -57,10 +57,14 @@ export interface PlanInput {
   readonly declaredFds: number;
 }
 
-/** DESIGN's sequence, as steps. The order matters: each privilege goes as soon as no later step needs it. */
+/** The launcher's sequence, as steps. The order matters: each privilege goes as soon as no later step needs it. */
 export function buildPlan(input: PlanInput): Step[] {
   const { identity, program } = input;
-  if (!HOST_NAME.test(input.hostname)) throw new PlanError(`${JSON.stringify(input.hostname)} is no name for a host`);
+  if (!HOST_NAME.test(input.hostname)) {
+    throw new PlanError(
+      `${JSON.stringify(input.hostname)} is no name for a host: 1 to 64 letters, digits, dots and hyphens, and no dot or hyphen at either end`,
+    );
+  }
   return [
     keepFds(input.declaredFds),
     { op: 'oomScoreAdj', value: input.oomScoreAdj },

@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '../../protocols/error-code.js';
 import { PlanError } from './errors.js';
 import { isAbsent } from './mount-collector.js';
 
@@ -60,7 +61,7 @@ async function readFolder(path: string): Promise<Dirent[] | 'unreadable'> {
     return await readdir(path, { withFileTypes: true });
   } catch (error) {
     if (isAbsent(error)) return [];
-    if (error instanceof Error && 'code' in error && error.code === 'EACCES') return 'unreadable';
+    if (errorCode(error) === 'EACCES') return 'unreadable';
     throw error;
   }
 }

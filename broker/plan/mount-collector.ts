@@ -1,5 +1,6 @@
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { errorCode } from '../../protocols/error-code.js';
 import { PlanError } from './errors.js';
 import { comparePaths, isBeneath, type Mount } from './mounts.js';
 
@@ -84,7 +85,8 @@ export async function resolveIfPresent(path: string): Promise<Resolved | undefin
 }
 
 export function isAbsent(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  const code = errorCode(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /** realpath that remembers the symlinks. */

@@ -17,6 +17,7 @@ export class ModuleFolders {
   readonly #mounts: MountCollector;
   readonly #seenFolders = new Set<string>();
   readonly #seenModules = new Set<string>();
+  readonly #combed = new Set<string>();
 
   constructor(mounts: MountCollector) {
     this.#mounts = mounts;
@@ -68,12 +69,13 @@ export class ModuleFolders {
     if (target === undefined || isBeneath(target.path, modules)) return undefined;
     this.#mounts.addResolved(target);
     if (!target.isDirectory) return undefined;
-    const isSource = !target.path.includes('/node_modules/') && !this.#seenFolders.has(target.path);
-    if (isSource) await this.#hideSecrets(target.path);
+    if (!target.path.includes('/node_modules/')) await this.#hideSecrets(target.path);
     return target.path;
   }
 
   async #hideSecrets(folder: string): Promise<void> {
+    if (this.#combed.has(folder)) return;
+    this.#combed.add(folder);
     for (const path of await findHidden(folder)) this.#mounts.put({ kind: 'mask', source: path, target: path });
   }
 }

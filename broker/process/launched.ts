@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { EndpointTransport } from '../../protocols/endpoint-transport.js';
 import { FrameParser } from '../../protocols/frames.js';
@@ -32,7 +33,7 @@ export interface LauncherFds {
   readonly plan: number;
 }
 
-const SIGKILL = 9;
+const { SIGKILL } = constants.signals;
 /** Milliseconds: a hundred times what it takes. */
 const PATIENCE_WITH_INIT = 100;
 const NO_USAGE: native.Usage = {

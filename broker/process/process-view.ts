@@ -1,5 +1,17 @@
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { errorCode } from '../../protocols/error-code.js';
+import { O_PATH } from '../../protocols/fd-facts.js';
 
 /** One line of /proc/PID/fd, as far as it can be seen without touching the file itself. */
 export interface OpenDescriptor {
@@ -14,7 +26,9 @@ export interface OpenDescriptor {
 
 /** The fields of /proc/PID/status that the broker judges by. Bytes. */
 export interface ProcessStatus {
-  /** Private and shared memory and swap; file pages not. */
+  /** False of a thread that has ended, though others of its process may go on. */
+  readonly hasMemory: boolean;
+  /** Private and shared memory, swap, and the page tables of all; file pages not. */
   readonly memory: number;
   readonly filePages: number;
   readonly mappedData: number;
@@ -26,8 +40,6 @@ export interface ProcessStatus {
 
 /** More than any of these files has: a status is 1.5 KiB, and a thread has not a thousand children. */
 const ROOM = 8192;
-const O_PATH = 0o10000000;
-const O_DIRECTORY = 0o200000;
 
 /**
  * A process, seen through a /proc directory that is held open: after its death every read fails, however soon its number
@@ -41,7 +53,7 @@ export class ProcessView implements Disposable {
   #open = true;
 
   constructor(readonly pid: number) {
-    this.#directory = openSync(`/proc/${pid}`, O_PATH | O_DIRECTORY);
+    this.#directory = openSync(`/proc/${pid}`, O_PATH | constants.O_DIRECTORY);
     try {
       this.#status = openSync(this.#path('status'), 'r');
     } catch (error) {
@@ -70,6 +82,14 @@ export class ProcessView implements Disposable {
     return parseStatus(this.#buffer.toString('latin1', 0, length));
   }
 
+  /** As `status()`, also of a process whose main thread has ended before the others: there the kernel shows no memory. */
+  livingStatus(): ProcessStatus {
+    const status = this.status();
+    if (status.hasMemory) return status;
+    const others = this.tasks().map((tid) => ifThere(() => this.taskStatus(tid)));
+    return others.find((other) => other?.hasMemory) ?? status;
+  }
+
   taskStatus(tid: number): ProcessStatus {
     return parseStatus(this.#read(`task/${tid}/status`));
   }
@@ -90,8 +110,22 @@ export class ProcessView implements Disposable {
 
   /** How many fds are open, without naming them. The size of the directory is that number from Linux 6.2 on. */
   countDescriptors(): number {
-    const { size } = lstatSync(`${this.#path('fd')}/`);
-    return size > 0 ? size : readdirSync(this.#path('fd')).length;
+    const count = this.#countIn('fd');
+    if (count > 0) return count;
+    // The main thread has ended: those that go on have the fds.
+    return Math.max(0, ...this.tasks().map((tid) => ifThere(() => this.#countIn(`task/${tid}/fd`)) ?? 0));
+  }
+
+  #countIn(folder: string): number {
+    const { size } = lstatSync(`${this.#path(folder)}/`);
+    if (size > 0) return size;
+    try {
+      return readdirSync(this.#path(folder)).length;
+    } catch (error) {
+      // What a thread had is closed to all but root once it has ended.
+      if (errorCode(error) === 'EACCES') return 0;
+      throw error;
+    }
   }
 
   /** CPU time of user and system, its waited-for children included. Milliseconds, at the clock tick's 10 ms. */
@@ -134,7 +168,7 @@ export function ifThere<T>(look: () => T): T | undefined {
 }
 
 export function isGone(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errorCode(error);
   return code === 'ESRCH' || code === 'ENOENT';
 }
 
@@ -160,7 +194,9 @@ function parseNumbers(text: string): number[] {
 function parseStatus(text: string): ProcessStatus {
   const kilobytes = (name: string): number => (field(text, name) ?? 0) * 1024;
   return {
-    memory: kilobytes('RssAnon') + kilobytes('RssShmem') + kilobytes('VmSwap'),
+    hasMemory: field(text, 'VmSize') !== undefined,
+    // Page tables too: a read of each 2 MiB of a mapping that only reads takes 4 KiB of them, and counts nowhere else.
+    memory: kilobytes('RssAnon') + kilobytes('RssShmem') + kilobytes('VmSwap') + kilobytes('VmPTE'),
     filePages: kilobytes('RssFile'),
     mappedData: kilobytes('VmData'),
     threads: field(text, 'Threads') ?? 0,

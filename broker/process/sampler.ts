@@ -37,7 +37,7 @@ export class Sampler implements Disposable {
   constructor(
     /** Pid 1 of the sandboxee's namespace: orphans become its children. */
     private readonly launcher: ProcessView,
-    private readonly leader: ProcessView,
+    private readonly sandboxee: ProcessView,
     private readonly limits: ResolvedLimits,
     private readonly onExcess: (excess: Excess) => void,
     /** The tree could not be looked at: whoever cannot be watched must not go on. */
@@ -70,11 +70,11 @@ export class Sampler implements Disposable {
   #take(): Sample {
     this.#rounds += 1;
     if (this.#rounds % WALK_EVERY === 0) this.#walk();
-    return [this.leader, ...this.#others.values()].map((view) => this.#measure(view)).reduce(sum);
+    return [this.sandboxee, ...this.#others.values()].map((view) => this.#measure(view)).reduce(sum);
   }
 
   #measure(view: ProcessView): Sample {
-    const status = view.status();
+    const status = view.livingStatus();
     return {
       memory: status.memory,
       filePages: status.filePages,
@@ -87,13 +87,13 @@ export class Sampler implements Disposable {
   #walk(): void {
     for (const view of this.#others.values()) view[Symbol.dispose]();
     this.#others.clear();
-    const pending = [...this.launcher.children(), ...this.leader.children()];
+    const pending = [...this.launcher.children(), ...this.sandboxee.children()];
     for (
       let pid = pending.pop();
       pid !== undefined && this.#others.size <= this.limits.processes;
       pid = pending.pop()
     ) {
-      if (pid === this.leader.pid || this.#others.has(pid)) continue;
+      if (pid === this.sandboxee.pid || this.#others.has(pid)) continue;
       try {
         const view = new ProcessView(pid);
         this.#others.set(pid, view);

@@ -89,7 +89,7 @@ function judge(descriptor: OpenDescriptor, expected: Expectation): GateFinding |
     const inode = target.slice('socket:['.length, -1);
     if (fd === COMMS_FD && inode === String(expected.commsInode)) return undefined;
     if (expected.declared.has(fd)) return undefined;
-    return found('gate:socket', fd, target, 'close it before the gate, or declare it as an fd of the executor');
+    return found('gate:socket', fd, target, 'close it before the gate');
   }
   if (fd === COMMS_FD) return found('gate:comms', fd, target, 'fd 3 is reserved for comms: do not close or replace it');
   if (target.startsWith('anon_inode:')) return judgeAnonymous(fd, target);
@@ -117,8 +117,7 @@ function judgeAnonymous(fd: number, target: string): GateFinding | undefined {
 function judgeFile({ fd, target, writable, directory, pathOnly }: OpenDescriptor): GateFinding | undefined {
   if (directory || pathOnly)
     return found('gate:directory', fd, target, 'close it before the gate: what lies beneath it could be opened');
-  if (writable)
-    return found('gate:writable-file', fd, target, 'close it before the gate, or declare it as an fd of the executor');
+  if (writable) return found('gate:writable-file', fd, target, 'close it before the gate');
   return undefined;
 }
 

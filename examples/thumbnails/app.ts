@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { describeLayer, describeResult } from 'sallyport';
+import { describeLayer, describeResult, SallyportError } from 'sallyport';
 import sharp from 'sharp';
 import { demonstrateAttacks } from './attacks.js';
 import { listPictures, openPicture, ThumbnailNames } from './files.js';
@@ -27,7 +27,12 @@ await new Command('thumbnails')
   .option('--out <folder>', 'where the thumbnails go', 'thumbnails')
   .option('--width <pixels>', 'width of the thumbnails', parseWidth, 320)
   .action(main)
-  .parseAsync();
+  .parseAsync()
+  .catch((error: unknown) => {
+    if (!(error instanceof SallyportError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 
 async function main(paths: readonly string[], { out, width }: Options): Promise<void> {
   mkdirSync(out, { recursive: true });
@@ -52,10 +57,15 @@ async function main(paths: readonly string[], { out, width }: Options): Promise<
     return;
   }
   console.log('\nNow the same sandboxee is told to misbehave:');
-  await demonstrateAttacks((line) => console.log(`  ${line}`));
+  await demonstrateAttacks(thumbnailer, (line) => console.log(`  ${line}`));
 }
 
-async function makeOne(thumbnailer: Thumbnailer, path: string, target: string, width: number): Promise<{ made: boolean; text: string }> {
+async function makeOne(
+  thumbnailer: Thumbnailer,
+  path: string,
+  target: string,
+  width: number,
+): Promise<{ made: boolean; text: string }> {
   const start = performance.now();
   try {
     const outcome = await thumbnailer.make(openPicture(path), width);
@@ -63,7 +73,10 @@ async function makeOne(thumbnailer: Thumbnailer, path: string, target: string, w
       case 'made': {
         await encode(outcome.pixels, target);
         const milliseconds = Math.round(performance.now() - start);
-        return { made: true, text: `${outcome.pixels.width}×${outcome.pixels.height} in ${milliseconds} ms → ${target}` };
+        return {
+          made: true,
+          text: `${outcome.pixels.width}×${outcome.pixels.height} in ${milliseconds} ms → ${target}`,
+        };
       }
       case 'refused':
         return { made: false, text: `refused. ${outcome.reason}` };
@@ -82,6 +95,7 @@ async function encode({ bytes, width, height, channels }: Pixels, target: string
 
 function parseWidth(text: string): number {
   const width = Number(text);
-  if (!Number.isSafeInteger(width) || width < 1 || width > 8192) throw new InvalidArgumentError('a whole number from 1 to 8192');
+  if (!Number.isSafeInteger(width) || width < 1 || width > 8192)
+    throw new InvalidArgumentError('a whole number from 1 to 8192');
   return width;
 }

@@ -1,6 +1,6 @@
 import { describeResult, PeerGone, type Result } from 'sallyport';
 import { type Attack, sendAttack } from './protocol.js';
-import { Thumbnailer } from './thumbnailer.js';
+import type { Thumbnailer } from './thumbnailer.js';
 
 const ATTACKS: readonly { readonly attack: Attack; readonly says: string }[] = [
   { attack: 'read-file', says: 'read /etc/passwd' },
@@ -8,17 +8,16 @@ const ATTACKS: readonly { readonly attack: Attack; readonly says: string }[] = [
   { attack: 'start-shell', says: 'start /bin/sh' },
 ];
 
-/** Tells the sandboxee to misbehave, each time a new one, and reports how it ended. */
-export async function demonstrateAttacks(report: (line: string) => void): Promise<void> {
+/** Tells the sandboxee to misbehave, and each time reports how it ended; the thumbnailer then starts another. */
+export async function demonstrateAttacks(thumbnailer: Thumbnailer, report: (line: string) => void): Promise<void> {
   for (const { attack, says } of ATTACKS) {
-    const result = await provoke(attack);
+    const result = await provoke(thumbnailer, attack);
     const verdict = result.status === 'violation' ? 'stopped' : 'NOT STOPPED AS EXPECTED';
     report(`${says}: ${verdict}. ${describeResult(result)}`);
   }
 }
 
-export async function provoke(attack: Attack): Promise<Result> {
-  await using thumbnailer = new Thumbnailer();
+async function provoke(thumbnailer: Thumbnailer, attack: Attack): Promise<Result> {
   const sandboxee = await thumbnailer.sandboxee();
   await sendAttack(sandboxee.comms, attack);
   try {

@@ -5,7 +5,7 @@ import { Fd } from 'sallyport';
 /** The files to work on: a folder that was named stands for what lies directly in it, hidden files not. */
 export function listPictures(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
-    if (!statSync(path).isDirectory()) return [path];
+    if (!isFolder(path)) return [path];
     return readdirSync(path)
       .filter((name) => !name.startsWith('.'))
       .sort()
@@ -22,8 +22,13 @@ export function openPicture(path: string): Fd {
 }
 
 function openFile(path: string): Fd {
-  if (statSync(path).isDirectory()) throw new Error('a folder; name it by itself to have what lies in it');
+  if (isFolder(path)) throw new Error('a folder; name it by itself to have what lies in it');
   return Fd.open(path, 'r');
+}
+
+/** What is not there is no folder: whoever opens it will say so. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Names of thumbnails: that of the picture and `.webp`, and a number where two pictures have the same name. */

@@ -36,7 +36,11 @@ export async function receiveJob(comms: Comms): Promise<{ job: Job; file: Fd | u
   return { job, file: job.kind === 'picture' ? await comms.recvFd({ kind: 'file' }) : undefined };
 }
 
-export async function sendPixels(comms: Comms, answer: Extract<Answer, { kind: 'pixels' }>, pixels: SharedBuffer): Promise<void> {
+export async function sendPixels(
+  comms: Comms,
+  answer: Extract<Answer, { kind: 'pixels' }>,
+  pixels: SharedBuffer,
+): Promise<void> {
   await comms.sendValue(answer);
   await comms.sendBuffer(pixels);
 }
@@ -79,8 +83,14 @@ export async function receiveAnswer(comms: Comms, job: Extract<Job, { kind: 'pic
 }
 
 function parseAnswer(value: unknown): Answer {
-  if (typeof value !== 'object' || value === null || !('kind' in value)) throw new HostileAnswer('no answer of this protocol');
-  if (value.kind === 'refused' && 'reason' in value && typeof value.reason === 'string' && value.reason.length <= MOST_REASON) {
+  if (typeof value !== 'object' || value === null || !('kind' in value))
+    throw new HostileAnswer('no answer of this protocol');
+  if (
+    value.kind === 'refused' &&
+    'reason' in value &&
+    typeof value.reason === 'string' &&
+    value.reason.length <= MOST_REASON
+  ) {
     return { kind: 'refused', reason: value.reason };
   }
   if (value.kind !== 'pixels') throw new HostileAnswer('no answer of this protocol');

@@ -33,11 +33,20 @@ export class Thumbnailer implements AsyncDisposable {
 
   /** The sandboxee that the next picture goes to. */
   sandboxee(): Promise<Sandboxee> {
-    this.#sandboxee ??= launch(worker, {
+    this.#sandboxee ??= this.#launch();
+    return this.#sandboxee;
+  }
+
+  #launch(): Promise<Sandboxee> {
+    const launched = launch(worker, {
       policy: policies.node({ onDenied: 'kill' }).build(),
       limits: { memory: this.#options.memory, sharedMemory: 256 * MiB },
     });
-    return this.#sandboxee;
+    const forget = (): void => {
+      if (this.#sandboxee === launched) this.#sandboxee = undefined;
+    };
+    launched.then(({ result }) => result.then(forget), forget);
+    return launched;
   }
 
   /**
@@ -55,7 +64,6 @@ export class Thumbnailer implements AsyncDisposable {
       return typeof answer === 'string' ? { kind: 'refused', reason: answer } : { kind: 'made', pixels: answer };
     } catch (error) {
       sandboxee.kill(error instanceof Error ? error.message : 'its answer makes no sense');
-      this.#sandboxee = undefined;
       return { kind: 'lost', result: await sandboxee.result };
     } finally {
       clearTimeout(overdue);
@@ -67,4 +75,3 @@ export class Thumbnailer implements AsyncDisposable {
     await sandboxee?.[Symbol.asyncDispose]();
   }
 }
-

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readSync } from 'node:fs';
 import { connect } from 'node:net';
-import { sandboxMeHere, type Fd } from 'sallyport/sandboxee';
+import { type Fd, sandboxMeHere } from 'sallyport/sandboxee';
 import sharp from 'sharp';
 import { type Attack, HIGHEST_RATIO, type Job, receiveJob, sendPixels, sendRefusal } from './protocol.js';
 
@@ -24,7 +24,10 @@ for (;;) {
 async function warmUp(): Promise<void> {
   const picture = sharp({ create: { width: 16, height: 16, channels: 3, background: '#808080' } });
   for (const format of ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const) {
-    await sharp(await picture.clone().toFormat(format).toBuffer()).resize(8).raw().toBuffer();
+    await sharp(await picture.clone().toFormat(format).toBuffer())
+      .resize(8)
+      .raw()
+      .toBuffer();
   }
 }
 
@@ -39,7 +42,7 @@ async function makeThumbnail({ width, pixelLimit }: Extract<Job, { kind: 'pictur
       .toBuffer({ resolveWithObject: true });
     const { channels } = info;
     if (channels !== 3 && channels !== 4) throw new Error(`${channels} channels`);
-    const pixels = await gate.requestBuffer(data.length);
+    using pixels = await gate.requestBuffer(data.length);
     pixels.copyIn(data);
     await sendPixels(gate.comms, { kind: 'pixels', width: info.width, height: info.height, channels }, pixels);
   } catch (error) {

@@ -10,6 +10,9 @@
 
 namespace sallyport {
 
+// After so many a batch is delivered, so that whoever is asked to hold them can say stop before there are many more.
+constexpr size_t kEnoughFds = 32;
+
 template <typename Call>
 void Endpoint::InCallbackScope(Call call) {
   const Napi::CallbackScope scope(Env(), async_);
@@ -93,7 +96,7 @@ Endpoint::Gathered Endpoint::Gather(size_t allowance) {
     return gathered;
   }
   while (!gathered.dry && filled_ < slab.length && gathered.bytes < allowance &&
-         gathered.fds.size() < kMaxFdsPerMessage) {
+         gathered.fds.size() < kEnoughFds) {
     const size_t room = std::min(slab.length - filled_, allowance - gathered.bytes);
     const Received received = Receive(fd_, slab.data + filled_, room, gathered.fds);
     filled_ += received.bytes;

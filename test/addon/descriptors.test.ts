@@ -2,10 +2,10 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { O_PATH } from '../../protocols/fd-facts.js';
 import { leakGate } from '../support/leak-gate.js';
 import { attacker, broker, errorOf, SYS } from './support.js';
 
-const O_PATH = 0o10000000;
 const O_ACCMODE = 3;
 const F_GETFD = 1;
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { addonPath } from '../../native/locate.js';
@@ -6,7 +7,7 @@ import { leakGate } from '../support/leak-gate.js';
 import { AUDIT_ARCH_X86_64, answers, Target } from './monitor-target.js';
 import { broker, eventually, Peer, reaped, SYS } from './support.js';
 
-const SIGKILL = 9;
+const { SIGKILL } = constants.signals;
 
 interface Running {
   worker: Worker;

@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { expect } from 'chai';
 import { leakGate } from '../support/leak-gate.js';
 import { AUDIT_ARCH_X86_64, answers, deny, Target, Watch } from './monitor-target.js';
 import { broker, collectGarbage, errorOf, eventually, SYS, turns } from './support.js';
 
 const ENOENT = 2;
-const SIGKILL = 9;
+const { SIGKILL } = constants.signals;
 
 describe('monitor: endings', () => {
   leakGate();

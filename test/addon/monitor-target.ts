@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Monitor, MonitorOptions, MonitorReport, SyscallRecord, WaitStatus } from '../../native/broker.js';
 import { watchPidfd } from '../../native/broker.js';
 import { attackProgram } from '../support/build.js';
@@ -13,7 +14,7 @@ export function deny(errno: number, pathArgument?: number): number {
   return pathArgument === undefined ? errno : errno | 0x10000 | (pathArgument << 20);
 }
 
-const SIGKILL = 9;
+const { SIGKILL } = constants.signals;
 const MAX_PATH = 4200;
 const ORDER_BYTES = 72 + MAX_PATH;
 

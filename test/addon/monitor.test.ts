@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { expect } from 'chai';
 import { leakGate } from '../support/leak-gate.js';
 import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, answers, deny, Target, Watch } from './monitor-target.js';
@@ -6,7 +7,7 @@ import { broker, eventually, SYS, turns } from './support.js';
 const ENOENT = 2;
 const EACCES = 13;
 const ENOSYS = 38;
-const SIGKILL = 9;
+const { SIGKILL } = constants.signals;
 const AT_FDCWD = -100n;
 
 describe('monitor', () => {

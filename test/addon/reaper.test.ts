@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { leakGate } from '../support/leak-gate.js';
-import { attacker, broker, errorOf, eventually, reaped, SYS } from './support.js';
+import { attacker, broker, errorOf, reaped, SYS } from './support.js';
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;
@@ -73,9 +73,8 @@ describe('reaper', () => {
   it('closes a socket that lingers for 5 s without keeping the caller', async () => {
     const server = await deafServer();
     const fd = lingering(server.port, 5);
-    const begun = performance.now();
     broker.closeLater(fd);
-    expect(performance.now() - begun).to.be.below(100);
+    // Had the caller closed it, nothing would be left to do.
     expect(broker.reaperPending()).to.equal(1);
     await reaped();
     await server.close();
@@ -101,25 +100,30 @@ describe('reaper', () => {
     attacker().sendWithFds(raw, Buffer.from('x'), [fd]);
     broker.closeLater(fd);
     broker.close(raw);
-    const begun = performance.now();
     endpoint.close();
-    expect(performance.now() - begun).to.be.below(100);
+    expect(broker.reaperPending()).to.be.greaterThan(0);
     await reaped();
     await server.close();
   });
 
   it('refuses more than 4096 at a time, and leaves that one to the caller', async () => {
     const server = await deafServer();
-    broker.closeLater(lingering(server.port, 5));
-    await eventually(() => broker.reaperPending() === 1, 'the reaper to hang');
     const fd = broker.createMemory('m', 1, { executable: false });
-    const copies = Array.from({ length: 4096 }, () => broker.duplicate(fd));
-    for (const copy of copies) broker.closeLater(copy);
-    expect(errorOf(() => broker.closeLater(fd)).code).to.equal('EAGAIN');
-    broker.close(fd);
+    const copies = [fd, ...Array.from({ length: 4096 }, () => broker.duplicate(fd))];
+    // Each keeps the reaper for a second: together longer than it takes to fill the queue, however busy the machine is.
+    for (let count = 0; count < 8; count += 1) broker.closeLater(lingering(server.port, 5));
+    const refused = errorOf(() => {
+      for (let copy = copies.at(-1); copy !== undefined; copy = copies.at(-1)) {
+        broker.closeLater(copy);
+        copies.pop();
+      }
+    });
+    expect(refused.code).to.equal('EAGAIN');
+    expect(broker.reaperPending()).to.be.at.least(4096);
+    for (const copy of copies) broker.close(copy);
     await reaped();
     await server.close();
-  });
+  }).timeout(60_000);
 
   it('refuses what is no fd', () => {
     for (const value of [-1, 1.5, Number.NaN, 2 ** 31]) {

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { constants } from 'node:os';
 import { expect } from 'chai';
 import type { WaitStatus } from '../../native/broker.js';
 import { watchPidfd } from '../../native/broker.js';
@@ -6,7 +7,7 @@ import { leakGate } from '../support/leak-gate.js';
 import { broker, errorOf } from './support.js';
 
 const SIGTERM = 15;
-const SIGKILL = 9;
+const { SIGKILL } = constants.signals;
 
 /** Runs a shell command with stdout on a pipe and `more` from fd 3 on; what it wrote and how it ended. */
 async function shell(command: string, more: number[] = []): Promise<{ output: string; status: WaitStatus }> {

@@ -1,11 +1,12 @@
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Fd } from '../../broker/index.js';
+import { probe } from '../../native/broker.js';
 import { leakGate } from '../support/leak-gate.js';
 import { begin, type Kit, launchPuppet, perform } from '../support/puppet.js';
-import { call, makeCall, numberOf, passFd, violationOf } from './support.js';
+import { call, makeCall, numberOf, passFd, violationOf, widest } from './support.js';
 
 const { EACCES, EBADF, EINVAL, ENOENT, EPERM } = constants.errno;
 const TEXT = 'what the broker owns';
@@ -18,7 +19,9 @@ describe('a file that the broker passes for reading', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-attacks-'));
     path = join(folder, 'file');
-    writeFileSync(path, TEXT, { mode: 0o666 });
+    writeFileSync(path, TEXT);
+    // So that it is not the permissions that refuse.
+    chmodSync(path, 0o666);
   });
 
   afterEach(() => {
@@ -61,6 +64,19 @@ describe('a file that the broker passes for reading', () => {
       expect(await violationOf(sandboxee)).to.have.nested.property('syscall.name', name);
     });
   }
+
+  it('is not opened again for writing by a policy that resolves paths: Landlock refuses it', async function () {
+    if (probe().landlockAbi === 0) {
+      console.log('      this kernel has no Landlock');
+      this.skip();
+    }
+    await using sandboxee = await launchPuppet({ policy: widest });
+    const fd = await passFd(sandboxee, Fd.open(path));
+    for (const flags of [1, 2, 0x201, 0x202]) {
+      expect(await call(sandboxee, ['openat', -100, `/proc/self/fd/${fd}`, flags]), `flags ${flags}`).to.equal(-EACCES);
+    }
+    expect(await call(sandboxee, ['truncate', `/proc/self/fd/${fd}`, 0])).to.equal(-EACCES);
+  });
 
   it('stays as it is when the mapping that was made of it is to become writable', async () => {
     await using sandboxee = await launchPuppet();

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import type { Fd, Result, Sandboxee } from '../../broker/index.js';
+import { type Fd, type Policy, PolicyBuilder, policies, type Result, type Sandboxee } from '../../broker/index.js';
+import { whyRefusedAltogether } from '../../broker/policy/refused.js';
 import {
   AUDIT_ARCH_AARCH64,
   AUDIT_ARCH_X86_64,
@@ -31,25 +32,45 @@ export function numberOf(name: SyscallName): number {
   return number;
 }
 
-/** One test for each call: it is reported in these words, and nothing of the sandboxee is left. */
+/** Everything that can be allowed. */
+export const widest: Policy = new PolicyBuilder({ name: 'widest' })
+  .allowSyscalls(...[...syscallTable(architecture).names()].filter((name) => whyRefusedAltogether(name) === undefined))
+  .build();
+
+const preset = policies.node().build();
+
+/** One test for each call, under the preset: it is reported in these words, and nothing of the sandboxee is left. */
 export function itEnds(attacks: readonly ViolatingCall[]): void {
-  for (const { call, says } of attacks) {
-    const [name, ...values] = call;
-    it(`${name}(${values.map(shown).join(', ')})`, async () => {
-      await using sandboxee = await launchPuppet();
-      await begin(sandboxee, makeCall, numberOf(name), ...values);
-      const result = await violationOf(sandboxee);
-      if (result.kind !== 'syscall') throw new Error(`a violation of kind ${result.kind}`);
-      expect(result.syscall).to.include({ name, number: numberOf(name) });
-      if (typeof says === 'string') expect(result.syscall.text).to.equal(says);
-      else expect(result.syscall.text).to.match(says);
+  for (const attack of attacks) it(title(attack.call), () => expectViolation(attack, preset));
+}
+
+/** The same under the preset and under a policy that allows everything that can be allowed. */
+export function itAlwaysEnds(attacks: readonly ViolatingCall[]): void {
+  for (const attack of attacks) {
+    it(title(attack.call), async () => {
+      await expectViolation(attack, preset);
+      await expectViolation(attack, widest);
     });
   }
 }
 
+async function expectViolation({ call: [name, ...values], says }: ViolatingCall, policy: Policy): Promise<void> {
+  await using sandboxee = await launchPuppet({ policy });
+  await begin(sandboxee, makeCall, numberOf(name), ...values);
+  const result = await violationOf(sandboxee);
+  if (result.kind !== 'syscall') throw new Error(`a violation of kind ${result.kind}`);
+  expect(result.syscall, policy.name).to.include({ name, number: numberOf(name) });
+  if (typeof says === 'string') expect(result.syscall.text).to.equal(says);
+  else expect(result.syscall.text).to.match(says);
+}
+
+function title([name, ...values]: Call): string {
+  return `${name}(${values.map(shown).join(', ')})`;
+}
+
 function shown(value: Argument): string {
   if (typeof value === 'string') return JSON.stringify(value);
-  return value < 1024 ? String(value) : `0x${value.toString(16)}`;
+  return -1024 < value && value < 1024 ? String(value) : `0x${value.toString(16)}`;
 }
 
 /** Makes one syscall inside: the kernel's value or -errno. For `perform` and `begin`. */

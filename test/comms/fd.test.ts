@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { binding } from '../../native/broker.js';
 import { ClosedError, FdKindError, InvalidArgument, UseAfterMove } from '../../protocols/errors.js';
 import { Fd } from '../../protocols/fd.js';
+import { O_PATH } from '../../protocols/fd-facts.js';
 import { leakGate } from '../support/leak-gate.js';
 import { closePair, FakeFds, memoryComms, rejection, socketComms, thrown } from './support.js';
 
@@ -94,7 +95,7 @@ describe('Fd', () => {
       [Fd.adopt(openSync('/dev/null', 'r')), 'character-device'],
       [Fd.adopt(openSync(folder, 'r')), 'directory'],
       [Fd.adopt(openSync(file, 'r')), 'file'],
-      [Fd.adopt(openSync(file, 0o10000000)), 'file'],
+      [Fd.adopt(openSync(file, O_PATH)), 'file'],
     ] as const;
     expect(expected.map(([fd]) => fd.kind)).to.deep.equal(expected.map(([, kind]) => kind));
     expect(expected.at(-1)?.[0].access).to.equal('path');
@@ -183,7 +184,7 @@ describe('Fd', () => {
 
   it('of O_PATH is not sent without its token', async () => {
     const pair = socketComms();
-    const path = Fd.adopt(openSync(file, 0o10000000));
+    const path = Fd.adopt(openSync(file, O_PATH));
     expect(await rejection(pair.broker.sendFd(path))).to.be.instanceOf(FdKindError);
     closePair(pair);
   });

@@ -76,6 +76,13 @@ describe('shared buffers', () => {
     closeSync(fd);
   });
 
+  it('have a size and a mode that exist', async () => {
+    for (const [size, mode] of [[0], [-1], [1.5], [1, 'rw' as BufferMode]] as [number, BufferMode?][]) {
+      expect(() => pair.broker.createBuffer(size, mode)).to.throw(InvalidArgument);
+      expect(await rejection(pair.sandboxee.requestBuffer(size, mode))).to.be.instanceOf(InvalidArgument);
+    }
+  });
+
   it('have a fixed size', () => {
     for (const mode of ['read-only', 'writable', 'unsafe'] as const) {
       const buffer = pair.broker.createBuffer(1000, mode);

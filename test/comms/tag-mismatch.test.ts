@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { FdKindError, LimitExceeded, TagMismatch } from '../../protocols/errors.js';
+import { O_PATH } from '../../protocols/fd-facts.js';
 import { Tag } from '../../protocols/tags.js';
 import { closePair, HostilePeer, type Pair, rejection, settle, transports } from './support.js';
 
@@ -94,7 +95,7 @@ describe('a received fd that nobody takes', () => {
 
   it('is closed when it is a directory or O_PATH and the receive has no token', async () => {
     peer.frame(Tag.Fd, undefined, [peer.fds.make({ mode: DIRECTORY })]);
-    peer.frame(Tag.Fd, undefined, [peer.fds.make({ flags: 0o10000000 })]);
+    peer.frame(Tag.Fd, undefined, [peer.fds.make({ flags: O_PATH })]);
     expect(await rejection(peer.comms.recvFd())).to.be.instanceOf(FdKindError);
     expect(await rejection(peer.comms.recvFd({ kind: 'file' }))).to.be.instanceOf(FdKindError);
 

@@ -24,9 +24,11 @@ describe('a sandboxee through its gate', () => {
   it('has the late filter in every thread that was running: pool, worker threads, V8', async () => {
     await using sandboxee = await launchPuppet({
       before: async ({ modules: { crypto, worker_threads }, state }) => {
-        const worker = new worker_threads.Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true });
+        const worker = new worker_threads.Worker('require("node:worker_threads").parentPort.on("message", () => {})', {
+          eval: true,
+        });
         await new Promise((resolve) => worker.once('online', resolve));
-        state['worker'] = worker;
+        state.worker = worker;
         await new Promise((resolve) => crypto.pbkdf2('a', 'b', 1, 32, 'sha256', resolve));
       },
     });
@@ -40,9 +42,11 @@ describe('a sandboxee through its gate', () => {
     await using sandboxee = await launchPuppet();
     const before = filtersByThread(sandboxee.pid);
     await perform(sandboxee, async ({ modules: { worker_threads }, state }) => {
-      const worker = new worker_threads.Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true });
+      const worker = new worker_threads.Worker('require("node:worker_threads").parentPort.on("message", () => {})', {
+        eval: true,
+      });
       await new Promise((resolve) => worker.once('online', resolve));
-      state['worker'] = worker;
+      state.worker = worker;
     });
     const after = filtersByThread(sandboxee.pid);
     expect(after.size).to.be.greaterThan(before.size);

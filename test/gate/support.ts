@@ -19,6 +19,8 @@ export interface Tasks {
   allowAll(flags: number): number;
   /** A thread that for ever starts and ends threads, and makes and closes fds. */
   restless(): number;
+  /** The caller's thread ends, and another fills this many bytes. */
+  endMainThread(bytes: number): number;
 }
 
 export type SetupError = Extract<Result, { status: 'setup-error' }>;

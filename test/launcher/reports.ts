@@ -1,8 +1,7 @@
-import { constants } from 'node:os';
+import { errnoName } from '../../broker/kernel-names.js';
 import { operationName } from '../plan/decode.js';
 
 const BEFORE_THE_FIRST_STEP = 0xffff_ffff;
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /** A step of the launcher that failed. */
 export interface StepFailure {
@@ -24,7 +23,7 @@ export function decodeFailed(payload: Buffer): StepFailure {
   return {
     index: index === BEFORE_THE_FIRST_STEP ? undefined : index,
     step: operationName(payload.readUInt32LE(4)),
-    errnoName: ERRNO_NAMES.get(errno) ?? `errno ${errno}`,
+    errnoName: errnoName(errno),
     detail: payload.toString('utf8', 12),
   };
 }

@@ -39,18 +39,18 @@ static volatile int done;
 static int wait_for_ever(void *unused) {
   (void)unused;
   done = 1;
-  for (;;) syscall(SYS_pause);
+  for (;;) pause();
   return 0;
 }
 
 static int hold_socket(void *unused) {
   int pair[2];
-  syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, pair);
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) return -1;
   return wait_for_ever(unused);
 }
 
 static int replace_comms(void *unused) {
-  syscall(SYS_dup2, 0, COMMS);
+  dup2(0, COMMS);
   return wait_for_ever(unused);
 }
 
@@ -158,6 +158,24 @@ static napi_value restless(napi_env env, napi_callback_info info) {
   return number(env, pthread_create(&thread, NULL, come_and_go, NULL));
 }
 
+static void *hoard(void *wanted) {
+  for (int64_t had = 0; had < (int64_t)wanted; had += 1 << 20) {
+    char *block = malloc(1 << 20);
+    if (!block) break;
+    for (int i = 0; i < 1 << 20; i += 4096) ((volatile char *)block)[i] = 1;
+    usleep(2000);
+  }
+  wait_for_ever(NULL);
+  return NULL;
+}
+
+// endMainThread(bytes): the thread that calls ends, and nothing else; another one then fills that much memory.
+static napi_value end_main_thread(napi_env env, napi_callback_info info) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, hoard, (void *)argument(env, info)) == 0) syscall(SYS_exit, 0);
+  return number(env, -1);
+}
+
 static napi_value init(napi_env env, napi_value exports) {
   const struct {
     const char *name;
@@ -170,7 +188,8 @@ static napi_value init(napi_env env, napi_value exports) {
                    {"orphan", orphan},
                    {"finished", finished},
                    {"allowAll", install_allow_all},
-                   {"restless", restless}};
+                   {"restless", restless},
+                   {"endMainThread", end_main_thread}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function);

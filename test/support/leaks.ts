@@ -18,7 +18,9 @@ export function holdings(): Holdings {
     descriptors: readdirSync('/proc/self/fd').flatMap(describeDescriptor),
     children: readdirSync('/proc/self/task').flatMap((tid) => numbers(readText(`/proc/self/task/${tid}/children`))),
     mounts: readText('/proc/self/mountinfo').split('\n').length,
-    sharedMappings: readText('/proc/self/maps').split('\n').filter((line) => line.includes('/memfd:')).length,
+    sharedMappings: readText('/proc/self/maps')
+      .split('\n')
+      .filter((line) => line.includes('/memfd:')).length,
     threads: readdirSync('/proc/self/task').length,
   };
 }
@@ -26,7 +28,9 @@ export function holdings(): Holdings {
 /** What `after` has more than `before`, one line each. */
 export function leaks(before: Holdings, after: Holdings): string[] {
   const known = new Set(before.descriptors);
-  const found = after.descriptors.filter((descriptor) => !known.has(descriptor)).map((descriptor) => `fd ${descriptor}`);
+  const found = after.descriptors
+    .filter((descriptor) => !known.has(descriptor))
+    .map((descriptor) => `fd ${descriptor}`);
   for (const pid of after.children) {
     if (!before.children.includes(pid)) found.push(`process ${pid}`);
   }
