@@ -48,7 +48,7 @@ function addressSanitizer() {
 
 copyTree();
 const started = Date.now();
-const build = run(process.execPath, ['scripts/build-native.mjs', '-Dsanitize=1']);
+const build = run(process.execPath, ['scripts/build-native.mjs', '--sanitize']);
 if (build.status !== 0) fail(`the build failed\n${build.stdout}${build.stderr}`);
 // Types are checked elsewhere; what is emitted is what is tested.
 run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);

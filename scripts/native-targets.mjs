@@ -1,0 +1,102 @@
+// What the native parts are made of: sources by target, and the flags by kind. Read by build-native.mjs.
+
+const ADDON = [
+  'arguments.cc',
+  'descriptors.cc',
+  'endpoint.cc',
+  'endpoint_loop.cc',
+  'errors.cc',
+  'mapping.cc',
+  'poll_handle.cc',
+  'receive.cc',
+  'send_queue.cc',
+];
+
+export const targets = [
+  {
+    output: 'broker.node',
+    folder: 'addon',
+    sources: [
+      ...ADDON,
+      'broker.cc',
+      'lock.cc',
+      'memory.cc',
+      'monitor.cc',
+      'monitor_binding.cc',
+      'monitor_thread.cc',
+      'pidfd.cc',
+      'pidfd_watcher.cc',
+      'probe.cc',
+      'reaper.cc',
+      'remote_memory.cc',
+      'sockets.cc',
+      'spawn.cc',
+      'threads.cc',
+    ],
+  },
+  {
+    // Mapped in the attacker's process: nothing of the broker's belongs here.
+    output: 'sandboxee.node',
+    folder: 'addon',
+    sources: [...ADDON, 'endpoint_blocking.cc', 'gate.cc', 'release_inline.cc', 'sandboxee.cc'],
+  },
+  {
+    output: 'launcher',
+    folder: 'launcher',
+    sources: [
+      'main.c',
+      'plan.c',
+      'report.c',
+      'steps_fds.c',
+      'steps_identity.c',
+      'steps_landlock.c',
+      'steps_mounts.c',
+      'steps_namespaces.c',
+      'steps_restrictions.c',
+      'supervise.c',
+    ],
+  },
+];
+
+const COMMON = ['-Wall', '-Wextra', '-Werror', '-fstack-protector-strong', '-fvisibility=hidden', '-pthread'];
+const PLAIN = ['-O2', '-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2'];
+const HARDENED_LINK = ['-Wl,-z,relro,-z,now', '-Wl,--as-needed', '-pthread'];
+const SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
+
+const addon = {
+  compiler: 'c++',
+  compile: [
+    '-std=gnu++17',
+    '-fPIC',
+    '-DNAPI_VERSION=8',
+    '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    // Without it, a worker_thread that is terminated inside one of our callbacks aborts the process.
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+  ],
+  // Threads of ours outlive the worker_thread that loaded the addon, and whose end would unload it.
+  link: ['-shared', '-Wl,-z,nodelete'],
+};
+
+const launcher = {
+  compiler: 'cc',
+  compile: ['-std=gnu11'],
+  // Static: it runs where there may be no libraries, and maps nothing that the environment chose.
+  link: ['-static'],
+};
+
+/** @param sanitize AddressSanitizer and UndefinedBehaviorSanitizer; see sanitize.mjs */
+export function toolchain(target, sanitize) {
+  const kind = target.folder === 'addon' ? addon : launcher;
+  const instrument = sanitize ? instrumentation(target) : [];
+  const optimise = sanitize ? ['-O1', '-g', '-fno-omit-frame-pointer'] : PLAIN;
+  return {
+    compiler: kind.compiler,
+    compile: [...COMMON, ...optimise, ...kind.compile, ...instrument],
+    link: [...HARDENED_LINK, ...kind.link, ...instrument],
+  };
+}
+
+/** AddressSanitizer cannot be static, and its runtime would not get past the launcher's own filter. */
+function instrumentation({ folder }) {
+  return folder === 'addon' ? SANITIZE : ['-fsanitize=undefined', '-fsanitize-undefined-trap-on-error'];
+}
