@@ -11,7 +11,7 @@ export type { Events, SandboxeeEvents } from './events.js';
 export { type Executor, type NodeOptions, node } from './executor.js';
 export { launch } from './launch.js';
 export { describeLayer, type Layer, type LayerName } from './layers.js';
-export type { LimitName, Limits } from './limits.js';
+export type { HeldLimit, LimitName, Limits } from './limits.js';
 export { PlanError } from './plan/errors.js';
 export {
   type Architecture,

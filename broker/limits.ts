@@ -21,6 +21,8 @@ export interface Limits {
 }
 
 export type LimitName = keyof Limits;
+/** Those that a sandboxee can be found to have hit while it runs; the others end as `timeout` or `setup-error`, or refuse a request. */
+export type HeldLimit = 'cpuTime' | 'memory' | 'fileSize' | 'openFiles' | 'processes';
 export type ResolvedLimits = Readonly<Record<LimitName, number>>;
 
 /** Which values a limit can have, in its unit. */

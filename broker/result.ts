@@ -1,5 +1,5 @@
 import type { Layer } from './layers.js';
-import { LIMIT_RULES, type LimitName } from './limits.js';
+import { type HeldLimit, LIMIT_RULES } from './limits.js';
 import type { DescribedSyscall } from './policy/describe.js';
 
 /** A syscall that the policy refused: what was asked, and who asked. Text in it is escaped and bounded. */
@@ -54,7 +54,7 @@ export type Ending =
   | { readonly status: 'signaled'; readonly signal: string; readonly core: boolean }
   /** Wall time ran out. Milliseconds. */
   | { readonly status: 'timeout'; readonly asked: number; readonly used: number }
-  | { readonly status: 'limit'; readonly which: LimitName; readonly asked: number; readonly used: number }
+  | { readonly status: 'limit'; readonly which: HeldLimit; readonly asked: number; readonly used: number }
   /** By `kill()`, by disposal, or by an AbortSignal. */
   | { readonly status: 'killed'; readonly reason: string }
   /** Before *go*. `errno` is a name such as `EPERM`, or empty where no syscall failed. */

@@ -43,6 +43,7 @@ export class BufferExchange {
   readonly #requests = new Map<number, Waiting>();
   #lastRequest = 0;
   #lastReply = 0;
+  #requestsInBatch = 0;
   /** Where those of our grants end, in bytes sent, that may not have left. */
   readonly #unsentGrants: number[] = [];
   #ended: Error | null = null;
@@ -139,8 +140,22 @@ export class BufferExchange {
     throw new ProtocolError(`the peer asked for more than ${bufferRequests} shared buffers and takes none`);
   }
 
+  /** What follows was all sent before any of it is answered. */
+  beginBatch(): void {
+    this.#requestsInBatch = 0;
+  }
+
+  /** Each request costs an fd and a send of its own; who keeps to its limit of open ones has no more of them in a batch. */
+  #boundRequests(): void {
+    this.#requestsInBatch += 1;
+    const { bufferRequests } = this.#limits;
+    if (this.#requestsInBatch <= bufferRequests) return;
+    throw new ProtocolError(`the peer asked for more than ${bufferRequests} shared buffers at once`);
+  }
+
   #answer(frame: Frame): void {
     const { request, size, mode } = decodeRequest(frame.bytes, frame.start);
+    this.#boundRequests();
     this.#boundUnsentGrants();
     let buffer: SharedBuffer;
     try {

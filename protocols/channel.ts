@@ -235,6 +235,7 @@ export class Channel {
       return filled;
     }
     let consumed: number;
+    this.buffers.beginBatch();
     try {
       consumed = this.#intake.push(filled, fds);
     } catch (error) {

@@ -24,7 +24,7 @@ export {
 } from './errors.js';
 export { Fd, type FdOpenFlags, type FdOpenOptions } from './fd.js';
 export type { FdAccess, FdKind } from './fd-facts.js';
-export { type ChannelLimitOptions, type ChannelLimits, defaultLimits, type ValueLimits } from './limits.js';
+export type { ValueLimits } from './limits.js';
 export type { Value } from './msgpack.js';
 export type { ProtoDecoder, ProtoEncoder, Tlv, ValueOptions } from './payloads.js';
 export type { BufferMode, SharedBuffer } from './shared-buffer.js';

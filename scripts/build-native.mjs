@@ -81,7 +81,8 @@ async function compile(compiler, options) {
   try {
     await run(compiler, options, { cwd: native, maxBuffer: 64 * 1024 * 1024 });
   } catch (error) {
-    if (error.code === 'ENOENT') throw new Error(`there is no ${compiler}: install a C and C++17 compiler (Debian: build-essential)`);
+    if (error.code === 'ENOENT')
+      throw new Error(`there is no ${compiler}: install a C and C++17 compiler (Debian: build-essential)`);
     throw new Error(`${compiler} failed on ${options.at(-1)}\n${error.stderr}`);
   }
 }

@@ -54,7 +54,26 @@ export const MADV = {
   MADV_WIPEONFORK: 18,
   MADV_COLD: 20,
   MADV_PAGEOUT: 21,
+  MADV_POPULATE_READ: 22,
+  MADV_POPULATE_WRITE: 23,
+  MADV_DONTNEED_LOCKED: 24,
+  MADV_COLLAPSE: 25,
 } as const satisfies Names;
+
+export const MREMAP = { MREMAP_MAYMOVE: 1, MREMAP_FIXED: 2, MREMAP_DONTUNMAP: 4 } as const satisfies Names;
+
+/** shmat: the segment becomes executable. */
+export const SHM = {
+  SHM_RDONLY: 0x1000,
+  SHM_RND: 0x2000,
+  SHM_REMAP: 0x4000,
+  SHM_EXEC: 0x8000,
+} as const satisfies Names;
+
+export const GRND = { GRND_NONBLOCK: 1, GRND_RANDOM: 2, GRND_INSECURE: 4 } as const satisfies Names;
+
+/** rt_sigprocmask. */
+export const SIG = { SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 } as const satisfies Names;
 
 export const FUTEX_PRIVATE_FLAG = 0x80;
 export const FUTEX_CLOCK_REALTIME = 0x100;
@@ -220,6 +239,14 @@ export const SOCK_TYPE = {
   SOCK_PACKET: 10,
 } as const satisfies Names;
 export const SOCK = { SOCK_NONBLOCK: 0x800, SOCK_CLOEXEC: 0x80000 } as const satisfies Names;
+
+export const MSG = {
+  MSG_OOB: 0x1,
+  MSG_PEEK: 0x2,
+  MSG_DONTWAIT: 0x40,
+  MSG_NOSIGNAL: 0x4000,
+  MSG_CMSG_CLOEXEC: 0x40000000,
+} as const satisfies Names;
 
 export const IPPROTO = {
   IPPROTO_IP: 0,

@@ -1,15 +1,13 @@
-import { constants } from 'node:os';
-import { type FUTEX, IOCTL } from './abi.js';
-import { allow, allowWhen, arg, denyPath, errno, type Rule } from './bpf/dsl.js';
-import { type Draft, type Entry, type PathDenial, problemsOf, resolve } from './draft.js';
-import { PolicyError } from './errors.js';
+import type { DefaultAction, Draft, PathDenial } from './definition.js';
+import { EMPTY_DRAFT, resolve } from './draft.js';
+import type { ErrnoName } from './errno-names.js';
+import { problemOfPath } from './path-settings.js';
 import { Policy } from './policy.js';
-import * as rules from './rules.js';
-import { pathArgument } from './syscalls/arguments.js';
-import { hostArchitecture, type SyscallName } from './syscalls/index.js';
-
-/** An errno by its name, `'EPERM'`. */
-export type ErrnoName = keyof typeof constants.errno;
+import { type CpuFences, callOf, type FutexOperation, type RuleSource, type Statement } from './statements.js';
+import type { SyscallName } from './syscalls/index.js';
+import { dangerouslyAllowAllSyscalls, type ExecutableMemory } from './tokens.js';
+import { Vocabulary } from './vocabulary.js';
+import type { PlainWord } from './words.js';
 
 /**
  * Says which syscalls a sandboxee may make. What it does not mention is a violation, and what no policy may allow
@@ -22,20 +20,13 @@ export type ErrnoName = keyof typeof constants.errno;
  * that decides counts. A syscall that the architecture does not have is passed over. Mistakes gather, and `build()`
  * throws one `PolicyError` that lists them all.
  */
-export class PolicyBuilder {
+export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
   readonly #draft: Draft;
 
+  /** @internal */
   constructor(draft: Partial<Draft> = {}) {
-    this.#draft = {
-      name: 'custom',
-      arch: hostArchitecture(),
-      own: [],
-      preset: [],
-      problems: [],
-      onPathDenial: 'report',
-      harmlessPaths: [],
-      ...draft,
-    };
+    super();
+    this.#draft = { ...EMPTY_DRAFT, ...draft };
   }
 
   /** The name that errors and reports use. */
@@ -45,254 +36,122 @@ export class PolicyBuilder {
 
   /** Throws `PolicyError`. */
   build(): Policy {
-    const { name, arch, own, preset, onPathDenial, harmlessPaths } = this.#draft;
-    const { decisions, problems } = resolve(own, preset);
-    const all = [...this.#draft.problems, ...problems];
-    if (all.length > 0) throw new PolicyError(name, all);
-    return new Policy({ name, arch, decisions, pathDenialIsViolation: onPathDenial === 'kill', harmlessPaths });
+    return new Policy(resolve(this.#draft));
   }
 
   // Rules as they are
 
-  /** Whatever the arguments. */
+  /** Whatever the arguments; `mmap`, `mprotect`, `pkey_mprotect` and `shmat` not of executable memory. */
   allowSyscall(syscall: SyscallName): PolicyBuilder {
-    return this.#add(call('allowSyscall', syscall), [syscall], allow());
+    return this.#say({ call: 'allowSyscall', syscall });
   }
 
   allowSyscalls(...syscalls: readonly SyscallName[]): PolicyBuilder {
-    return this.#add(call('allowSyscalls', ...syscalls), syscalls, allow());
+    return this.#say({ call: 'allowSyscalls', syscalls });
   }
 
   /** The kernel answers with the errno, and nothing is reported. The one thing that can be said of a refused syscall. */
   blockSyscallWithErrno(syscall: SyscallName, error: ErrnoName): PolicyBuilder {
-    return this.#block(call('blockSyscallWithErrno', syscall, error), [syscall], error);
+    return this.#say({ call: 'blockSyscallWithErrno', syscall, errno: error });
   }
 
   blockSyscallsWithErrno(syscalls: readonly SyscallName[], error: ErrnoName): PolicyBuilder {
-    return this.#block(call('blockSyscallsWithErrno', ...syscalls, error), syscalls, error);
+    return this.#say({ call: 'blockSyscallsWithErrno', syscalls: [...syscalls], errno: error });
   }
 
-  /** A rule in the words of `bpf/dsl.ts`. What it passes on goes to the next rule, and in the end to a violation. */
-  addPolicyOnSyscall(syscall: SyscallName, rule: Rule): PolicyBuilder {
-    return this.#add(call('addPolicyOnSyscall', syscall), [syscall], rule);
+  /**
+   * A rule in the words of `bpf/dsl.ts`, or a program of one's own (`bpf()`). What it passes on goes to the next rule,
+   * and in the end to the default action. What it allows does not reach executable memory, unless it has the token.
+   */
+  addPolicyOnSyscall(syscall: SyscallName, rule: RuleSource, token?: ExecutableMemory): PolicyBuilder {
+    return this.#say({ call: 'addPolicyOnSyscall', syscall, rule, token });
   }
 
-  addPolicyOnSyscalls(syscalls: readonly SyscallName[], rule: Rule): PolicyBuilder {
-    return this.#add(call('addPolicyOnSyscalls', ...syscalls), syscalls, rule);
+  addPolicyOnSyscalls(syscalls: readonly SyscallName[], rule: RuleSource, token?: ExecutableMemory): PolicyBuilder {
+    return this.#say({ call: 'addPolicyOnSyscalls', syscalls: [...syscalls], rule, token });
   }
 
-  /** `mmap`, by a rule in the words of `bpf/dsl.ts`. */
-  addPolicyOnMmap(rule: Rule): PolicyBuilder {
-    return this.#add('addPolicyOnMmap()', ['mmap'], rule);
+  /** `addPolicyOnSyscall` for `mmap`. */
+  addPolicyOnMmap(rule: RuleSource, token?: ExecutableMemory): PolicyBuilder {
+    return this.#say({ call: 'addPolicyOnMmap', rule, token });
   }
 
-  // Files that are open already
-
-  /** Allows `read`, `readv`, `preadv`, `preadv2`, `pread64`. */
-  allowRead(): PolicyBuilder {
-    return this.#allow('allowRead()', 'read', 'readv', 'preadv', 'preadv2', 'pread64');
-  }
-
-  /** Allows `write`, `writev`, `pwritev`, `pwrite64`. */
-  allowWrite(): PolicyBuilder {
-    return this.#allow('allowWrite()', 'write', 'writev', 'pwritev', 'pwrite64');
-  }
-
-  /** Allows `poll`, `ppoll`. */
-  allowPoll(): PolicyBuilder {
-    return this.#allow('allowPoll()', 'poll', 'ppoll');
-  }
-
-  /** Allows `epoll_wait`, `epoll_pwait`, `epoll_pwait2`. */
-  allowEpollWait(): PolicyBuilder {
-    return this.#allow('allowEpollWait()', 'epoll_wait', 'epoll_pwait', 'epoll_pwait2');
-  }
-
-  /** Allows `epoll_create`, `epoll_create1`, `epoll_ctl`, `epoll_wait`, `epoll_pwait`, `epoll_pwait2`. */
-  allowEpoll(): PolicyBuilder {
-    return this.allowEpollWait().#allow('allowEpoll()', 'epoll_create', 'epoll_create1', 'epoll_ctl');
-  }
-
-  /** Allows `eventfd`, `eventfd2`. */
-  allowEventFd(): PolicyBuilder {
-    return this.#allow('allowEventFd()', 'eventfd', 'eventfd2');
-  }
-
-  /** Allows `pipe`, `pipe2`. */
-  allowPipe(): PolicyBuilder {
-    return this.#allow('allowPipe()', 'pipe', 'pipe2');
-  }
-
-  /** Allows `fcntl` for the flags of an fd (O_ASYNC excepted), locks, and duplicates. */
-  allowSafeFcntl(): PolicyBuilder {
-    return this.#add('allowSafeFcntl()', ['fcntl'], rules.fdFlags)
-      .#add('allowSafeFcntl()', ['fcntl'], rules.fileLocks)
-      .#add('allowSafeFcntl()', ['fcntl'], rules.duplicateFd);
-  }
-
-  /** Allows `ioctl` with TCGETS: whether an fd is a terminal. */
-  allowTCGETS(): PolicyBuilder {
-    return this.#add('allowTCGETS()', ['ioctl'], allowWhen(arg(1).eq(IOCTL.TCGETS)));
-  }
-
-  // Files by path, resolved by the kernel: what they reach is for mounts and Landlock to say
-
-  /** Allows `creat`, `open`, `openat`. */
-  allowOpen(): PolicyBuilder {
-    return this.#allow('allowOpen()', 'creat', 'open', 'openat');
-  }
-
-  /** Allows `fstat`, `fstatfs`, `lstat`, `newfstatat`, `stat`, `statfs`, `statx`. */
-  allowStat(): PolicyBuilder {
-    return this.#allow('allowStat()', 'fstat', 'fstatfs', 'lstat', 'newfstatat', 'stat', 'statfs', 'statx');
-  }
-
-  /** Allows `access`, `faccessat`, `faccessat2`. */
-  allowAccess(): PolicyBuilder {
-    return this.#allow('allowAccess()', 'access', 'faccessat', 'faccessat2');
-  }
-
-  /** Allows `readlink`, `readlinkat`. */
-  allowReadlink(): PolicyBuilder {
-    return this.#allow('allowReadlink()', 'readlink', 'readlinkat');
-  }
-
-  /** Allows `getdents`, `getdents64`. */
-  allowReaddir(): PolicyBuilder {
-    return this.#allow('allowReaddir()', 'getdents', 'getdents64');
+  /**
+   * What happens to syscalls that no rule decides; a violation where nothing is said. `errno()`, `deny()`, or the token
+   * that allows them. The refusals stay, and executable memory has a token of its own.
+   */
+  defaultAction(action: DefaultAction): PolicyBuilder {
+    if (action !== dangerouslyAllowAllSyscalls && !isDefault(action)) return this.#blame('defaultAction()', NO_DEFAULT);
+    return this.#with({ defaultAction: action });
   }
 
   /** The monitor answers these with ENOENT and reports each as a denial. They have to take a path. */
   denyPathSyscalls(...syscalls: readonly SyscallName[]): PolicyBuilder {
-    const name = call('denyPathSyscalls', ...syscalls);
-    const pathless = syscalls.filter((syscall) => pathArgument(syscall) === undefined);
-    if (pathless.length > 0) return this.#blame(name, `these take no path: ${pathless.join(', ')}`);
-    const deny = (builder: PolicyBuilder, syscall: SyscallName): PolicyBuilder =>
-      builder.#add(name, [syscall], denyPath(pathArgument(syscall) ?? 0));
-    return syscalls.reduce(deny, this);
+    return this.#say({ call: 'denyPathSyscalls', syscalls });
   }
 
   /**
    * What a denied path leads to. One of `harmless` only gets its errno: exact paths, or beginnings of paths where they
    * end with `*`.
    */
-  onPathDenial(consequence: PathDenial, harmless: readonly string[] = this.#draft.harmlessPaths): PolicyBuilder {
-    return this.#with({ onPathDenial: consequence, harmlessPaths: [...harmless] });
+  onPathDenial(consequence: PathDenial, harmless?: readonly string[]): PolicyBuilder {
+    const harmlessPaths = harmless === undefined ? this.#draft.harmlessPaths : [...harmless];
+    const problem = harmless?.map(problemOfPath).find((each) => each !== undefined);
+    if (problem !== undefined) return this.#blame('onPathDenial()', problem);
+    return this.#with({ onPathDenial: consequence, harmlessPaths });
   }
 
-  // Memory
-
-  /** Allows `brk`, `munmap`, `mremap`, and `mmap` of private anonymous memory without PROT_EXEC. */
-  allowSystemMalloc(): PolicyBuilder {
-    return this.#allow('allowSystemMalloc()', 'brk', 'munmap', 'mremap').#add(
-      'allowSystemMalloc()',
-      ['mmap'],
-      rules.mapAnonymous,
-    );
-  }
-
-  /** Allows `mmap` of anything, without PROT_EXEC. */
-  allowMmapWithoutExec(): PolicyBuilder {
-    return this.#add('allowMmapWithoutExec()', ['mmap'], rules.mapWithoutExec);
-  }
-
-  /** Allows `mprotect` without PROT_EXEC. */
-  allowMprotectWithoutExec(): PolicyBuilder {
-    return this.#add('allowMprotectWithoutExec()', ['mprotect'], rules.protectWithoutExec);
-  }
-
-  /** Allows `mmap` of an fd, shared and without PROT_EXEC, and `munmap`, `fstat`, `close`. */
-  allowSharedMemory(): PolicyBuilder {
-    return this.#allow('allowSharedMemory()', 'munmap', 'fstat', 'close').#add(
-      'allowSharedMemory()',
-      ['mmap'],
-      rules.mapShared,
-    );
-  }
-
-  // Threads and processes
-
-  /** Allows `exit`, `exit_group`. */
-  allowExit(): PolicyBuilder {
-    return this.#allow('allowExit()', 'exit', 'exit_group');
-  }
+  // Words with arguments; those without are in `vocabulary.ts`
 
   /** Allows `futex` with one operation (FUTEX_*), private or shared. */
-  allowFutexOp(operation: (typeof FUTEX)[keyof typeof FUTEX]): PolicyBuilder {
-    return this.#add(`allowFutexOp(${operation})`, ['futex'], rules.futexOperation(operation));
+  allowFutexOp(operation: FutexOperation): PolicyBuilder {
+    return this.#say({ call: 'allowFutexOp', operation });
   }
 
-  /** Allows `clone` of a thread as pthread_create makes it, `futex` as threads use it, `set_robust_list`, `rseq`. */
-  allowThreads(): PolicyBuilder {
-    return this.#add('allowThreads()', ['clone'], rules.cloneThread)
-      .#add('allowThreads()', ['futex'], rules.threadFutex)
-      .#allow('allowThreads()', 'set_robust_list', 'rseq');
+  /**
+   * Allows `rseq`, `getcpu`, `membarrier`, `close`, `mmap` of private memory, `futex` with FUTEX_WAIT and FUTEX_WAKE,
+   * `read`, `readv`, `preadv`, `preadv2`, `pread64`, `poll`, `ppoll`, `rt_sigprocmask` with SIG_SETMASK, `prctl` that
+   * names memory. With 'slow', for where membarrier may be missing, also `sched_getaffinity`, `sched_setaffinity`. Unless
+   * another rule says more, `open` and `openat` are ENOENT.
+   */
+  allowRestartableSequences(fences: CpuFences): PolicyBuilder {
+    return this.#say({ call: 'allowRestartableSequences', fences });
   }
 
-  /** Allows `prctl` with PR_SET_NAME. */
-  allowPrctlSetName(): PolicyBuilder {
-    return this.#add('allowPrctlSetName()', ['prctl'], rules.setThreadName);
+  /** Allows `mmap`. */
+  allowMmap(token: ExecutableMemory): PolicyBuilder {
+    return this.#say({ call: 'allowMmap', token });
   }
 
-  /** Allows `prctl` with PR_SET_VMA and PR_SET_VMA_ANON_NAME. */
-  allowPrctlSetVma(): PolicyBuilder {
-    return this.#add('allowPrctlSetVma()', ['prctl'], rules.nameMemory);
+  /** Allows `mprotect`. */
+  allowMprotect(token: ExecutableMemory): PolicyBuilder {
+    return this.#say({ call: 'allowMprotect', token });
   }
 
-  /** Allows `rt_sigaction`, `rt_sigreturn`, `rt_sigprocmask`, `sigaltstack`, `restart_syscall`. */
-  allowHandleSignals(): PolicyBuilder {
-    const syscalls = ['rt_sigaction', 'rt_sigreturn', 'rt_sigprocmask', 'sigaltstack', 'restart_syscall'] as const;
-    return this.#allow('allowHandleSignals()', ...syscalls);
+  /** Allows `pkey_mprotect`. */
+  allowPkeyMprotect(token: ExecutableMemory): PolicyBuilder {
+    return this.#say({ call: 'allowPkeyMprotect', token });
   }
 
-  // Questions
-
-  /** Allows `clock_getres`, `clock_gettime`, `gettimeofday`, `time`. */
-  allowTime(): PolicyBuilder {
-    return this.#allow('allowTime()', 'clock_getres', 'clock_gettime', 'gettimeofday', 'time');
+  /**
+   * Allows what allowStaticStartup() does (`uname`, `brk`, `set_tid_address`, `set_robust_list`, `rseq`, `getrandom`,
+   * `rt_sigprocmask`, `rt_sigaction`, `getrlimit`, `prlimit64`, `arch_prctl`, `futex`; `readlink`, `readlinkat` and
+   * `sigaltstack` with an errno), and what the loader does: `access`, `faccessat`, `faccessat2`, `creat`, `open`,
+   * `openat`, `read`, `readv`, `preadv`, `preadv2`, `pread64`, `fstat`, `fstatfs`, `lstat`, `newfstatat`, `stat`,
+   * `statfs`, `statx`, `lseek`, `close`, `munmap`, `mmap` and `mprotect` of code that is not writable.
+   */
+  allowDynamicStartup(token: ExecutableMemory): PolicyBuilder {
+    return this.#say({ call: 'allowDynamicStartup', token });
   }
 
-  /** Allows `clock_nanosleep`, `nanosleep`. */
-  allowSleep(): PolicyBuilder {
-    return this.#allow('allowSleep()', 'clock_nanosleep', 'nanosleep');
+  /** @internal */
+  protected override word(name: PlainWord): PolicyBuilder {
+    return this.#say({ call: name });
   }
 
-  /** Allows `getuid`, `geteuid`, `getresuid`, `getgid`, `getegid`, `getresgid`, `getgroups`. */
-  allowGetIDs(): PolicyBuilder {
-    const syscalls = ['getuid', 'geteuid', 'getresuid', 'getgid', 'getegid', 'getresgid', 'getgroups'] as const;
-    return this.#allow('allowGetIDs()', ...syscalls);
-  }
-
-  /** Allows `getpid`, `getppid`, `gettid`. */
-  allowGetPIDs(): PolicyBuilder {
-    return this.#allow('allowGetPIDs()', 'getpid', 'getppid', 'gettid');
-  }
-
-  /** Allows `getrlimit`, and `prlimit64` that reads the caller's own limits. */
-  allowGetRlimit(): PolicyBuilder {
-    return this.#allow('allowGetRlimit()', 'getrlimit').#add('allowGetRlimit()', ['prlimit64'], rules.readOwnLimits);
-  }
-
-  /** Allows `getrandom`. */
-  allowGetRandom(): PolicyBuilder {
-    return this.#allow('allowGetRandom()', 'getrandom');
-  }
-
-  #allow(name: string, ...syscalls: readonly SyscallName[]): PolicyBuilder {
-    return this.#add(name, syscalls, allow());
-  }
-
-  #block(name: string, syscalls: readonly SyscallName[], error: ErrnoName): PolicyBuilder {
-    const number: number | undefined = constants.errno[error];
-    if (number !== undefined) return this.#add(name, syscalls, errno(number));
-    return this.#blame(name, `there is no errno '${error}'`);
-  }
-
-  #add(name: string, syscalls: readonly SyscallName[], rule: Rule): PolicyBuilder {
-    const entry: Entry = { call: name, syscalls: [...syscalls], rule };
-    const problems = problemsOf(entry);
-    if (problems.length > 0) return this.#with({ problems: [...this.#draft.problems, ...problems] });
-    return this.#with({ own: [...this.#draft.own, entry] });
+  #say(statement: Statement): PolicyBuilder {
+    const stated = { statement, origin: { call: callOf(statement) } };
+    return this.#with({ stated: [...this.#draft.stated, stated] });
   }
 
   #blame(name: string, message: string): PolicyBuilder {
@@ -304,7 +163,10 @@ export class PolicyBuilder {
   }
 }
 
-/** `allowSyscall('ptrace')`, as it would be written. */
-function call(name: string, ...values: readonly string[]): string {
-  return `${name}(${values.map((value) => `'${value}'`).join(', ')})`;
+const NO_DEFAULT =
+  'it is errno(…), deny(…), violation() or killProcess(); to allow everything takes the token dangerouslyAllowAllSyscalls';
+
+function isDefault(action: Exclude<DefaultAction, symbol>): boolean {
+  if (action.kind === 'notify') return action.answer.kind === 'violation' || action.answer.path === undefined;
+  return action.kind === 'errno' || action.kind === 'kill-process';
 }

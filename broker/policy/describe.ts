@@ -106,6 +106,11 @@ function inWords(name: string, seen: SeenSyscall, decoded: DescribedSyscall['arg
   return { name, number: seen.number, arguments: decoded, text };
 }
 
+/** One argument as a number tells it; of a path that is only where it lies. */
+export function describeValue(kind: ArgumentKind, value: bigint, arch: Architecture): string {
+  return DECODERS[kind](value, arch, null);
+}
+
 type Decoder = (value: bigint, arch: Architecture, path: string | null) => string;
 
 const DECODERS: Readonly<Record<ArgumentKind, Decoder>> = {

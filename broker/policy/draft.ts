@@ -1,80 +1,76 @@
-/** What a `PolicyBuilder` has gathered so far, and how it becomes a policy. */
-
-import { violation } from './bpf/dsl.js';
-import { canAllow, type Expression, leaves, passesOn, type Rule, sequence } from './bpf/nodes.js';
+/** How what a builder or a document has gathered becomes a policy, or a list of all that is wrong with it. */
+import { answersOf } from './answers.js';
+import { allow, violation } from './bpf/dsl.js';
+import { type Action, countCases, type Expression, leaves, passesOn, type Rule, sequence } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
-import type { PolicyProblem } from './errors.js';
-import { answersOf } from './policy.js';
-import { refusing, whyRefusedAltogether } from './refused.js';
-import { type Architecture, isSyscallName, type SyscallName } from './syscalls/index.js';
+import { decideBy, entriesBySyscall } from './decision.js';
+import type { DefaultAction, Draft, Entry, Origin, RulePolicy } from './definition.js';
+import { PolicyError, type PolicyProblem } from './errors.js';
+import { refusing } from './refused.js';
+import { meaningOf } from './statements.js';
+import { hostArchitecture, type SyscallName } from './syscalls/index.js';
+import { dangerouslyAllowAllSyscalls } from './tokens.js';
 
-/** One rule for some syscalls, and the call that made it. */
-export interface Entry {
-  readonly call: string;
-  readonly syscalls: readonly SyscallName[];
-  readonly rule: Rule;
+export const EMPTY_DRAFT: Draft = {
+  name: undefined,
+  arch: undefined,
+  preset: undefined,
+  stated: [],
+  defaultAction: undefined,
+  onPathDenial: undefined,
+  harmlessPaths: undefined,
+  problems: [],
+};
+
+/** A policy is there to be read, and what is written of it grows with its cases. */
+const MOST_CASES = 4096;
+
+export function nameOf(draft: Draft): string {
+  return draft.name ?? draft.preset?.name ?? 'custom';
 }
 
-/** The state of a builder. Immutable, as everything in it. */
-export interface Draft {
-  readonly name: string;
-  readonly arch: Architecture;
-  /** The author's rules, which come before the preset's. */
-  readonly own: readonly Entry[];
-  readonly preset: readonly Entry[];
-  /** What was wrong with calls so far. */
-  readonly problems: readonly PolicyProblem[];
-  readonly onPathDenial: PathDenial;
-  readonly harmlessPaths: readonly string[];
-}
-
-/** A denied path is reported and answered with an errno, or it is the end of the sandboxee. */
-export type PathDenial = 'report' | 'kill';
-
-export interface Resolution {
-  readonly decisions: ReadonlyMap<SyscallName, Expression>;
-  readonly problems: readonly PolicyProblem[];
-}
-
-/** What is wrong with an entry by itself. */
-export function problemsOf({ call, syscalls, rule }: Entry): readonly PolicyProblem[] {
-  const unknown = syscalls.filter((name) => !isSyscallName(name));
-  const refused = canAllow(rule) ? syscalls.filter((name) => whyRefusedAltogether(name) !== undefined) : [];
-  return [
-    ...(syscalls.length === 0 ? [{ call, message: 'it names no syscall' }] : []),
-    ...unknown.map((name) => ({ call, message: `no kernel up to 6.18 has a syscall '${name}' on x64 or arm64` })),
-    ...refused.map((name) => ({
-      call,
-      message: `${name} is refused by every policy (${whyRefusedAltogether(name)}); blockSyscallWithErrno can choose its errno`,
-    })),
-  ];
-}
-
-/**
- * The rules of one syscall are asked in the order of the calls, the author's own before those of the preset, until one
- * decides. What none decides is a violation.
- */
-export function resolve(own: readonly Entry[], preset: readonly Entry[]): Resolution {
-  const problems: PolicyProblem[] = [];
+/** Throws `PolicyError`. */
+export function resolve(draft: Draft): RulePolicy {
+  const name = nameOf(draft);
+  const arch = draft.arch ?? hostArchitecture();
+  const problems = [...draft.problems];
+  const own: Entry[] = [];
+  for (const { statement, origin } of draft.stated) {
+    const meaning = meaningOf(statement, arch);
+    own.push(...meaning.parts.map((part): Entry => ({ ...part, origin })));
+    problems.push(...meaning.problems.map(({ at, message }) => ({ call: placeOf(origin, at), message })));
+  }
+  const firm = own.filter(({ overridable }) => overridable === undefined);
+  const entries = [...firm, ...own.filter(({ overridable }) => overridable), ...(draft.preset?.entries ?? [])];
+  for (const [syscall, list] of entriesBySyscall(firm)) problems.push(...unreachable(syscall, list));
+  const fallback = fallbackOf(draft.defaultAction);
   const decisions = new Map<SyscallName, Expression>();
-  for (const [name, entries] of bySyscall(own)) {
-    problems.push(...unreachable(name, entries));
+  for (const [syscall, list] of entriesBySyscall(entries)) {
+    const decision = list.reduceRight((next, { rule }) => sequence(rule, next), decideBy(fallback, syscall));
+    decisions.set(syscall, decision);
+    problems.push(...undecidable(syscall, list, decision));
   }
-  for (const [name, entries] of bySyscall([...own, ...preset])) {
-    const decision = entries.reduceRight<Expression>((next, { rule }) => sequence(rule, next), violation());
-    const refused = refusing('gate', name, decision) ?? decision;
-    if (answersOf(refused).length > 1) problems.push(ambiguous(name, entries, refused));
-    decisions.set(name, decision);
-  }
-  return { decisions, problems };
+  if (problems.length > 0) throw new PolicyError(name, problems);
+  return {
+    kind: 'rules',
+    name,
+    arch,
+    entries,
+    decisions,
+    fallback,
+    pathDenialIsViolation: draft.onPathDenial === 'kill',
+    harmlessPaths: draft.harmlessPaths ?? draft.preset?.harmlessPaths ?? [],
+    draft,
+  };
 }
 
-function bySyscall(entries: readonly Entry[]): ReadonlyMap<SyscallName, readonly Entry[]> {
-  const groups = new Map<SyscallName, Entry[]>();
-  for (const entry of entries) {
-    for (const name of new Set(entry.syscalls)) groups.set(name, [...(groups.get(name) ?? []), entry]);
-  }
-  return groups;
+/** How a problem names a place: the path into the document, or else the call. */
+export function placeOf(origin: Origin, at = ''): string {
+  return origin.pointer === undefined ? origin.call : `${origin.pointer}${at}`;
+}
+
+function fallbackOf(action: DefaultAction | undefined): Action {
+  return action === dangerouslyAllowAllSyscalls ? allow() : (action ?? violation());
 }
 
 /** A rule that no call reaches, since an earlier one has decided, is a mistake unless both say the same. */
@@ -85,22 +81,30 @@ function unreachable(name: SyscallName, entries: readonly Entry[]): readonly Pol
   return entries
     .slice(decided + 1)
     .filter(({ rule }) => !isCovered(rule, decider.rule))
-    .map(({ call }) => ({
-      call,
-      message: `${decider.call} already decides every ${name} (${printExpression(decider.rule)}); put the narrower rule first`,
+    .map(({ origin }) => ({
+      call: placeOf(origin),
+      message: `${decider.origin.call} already decides every ${name} (${printExpression(decider.rule)}); put the narrower rule first`,
     }));
 }
 
 function isCovered(rule: Rule, decider: Rule): boolean {
   if (printExpression(rule) === printExpression(decider)) return true;
-  return decider.kind === 'allow' && [...leaves(rule)].every(({ kind }) => kind === 'allow' || kind === 'pass');
+  return decider.kind === 'allow' && leaves(rule).every(({ kind }) => kind === 'allow' || kind === 'pass');
 }
 
-function ambiguous(name: SyscallName, entries: readonly Entry[], decision: Expression): PolicyProblem {
-  return {
-    call: entries.map(({ call }) => call).join(', '),
-    message:
-      `${name} comes to the monitor for more than one answer, and the monitor goes by the number alone: ` +
-      `use errno() for all but one of them (${printExpression(decision)})`,
-  };
+function undecidable(name: SyscallName, entries: readonly Entry[], decision: Expression): readonly PolicyProblem[] {
+  const call = entries.map(({ origin }) => placeOf(origin)).join(', ');
+  const refused = refusing('gate', name, decision) ?? decision;
+  if (countCases(refused) > MOST_CASES) {
+    return [{ call, message: `the rules of ${name} come to more than ${MOST_CASES} cases; compare fewer arguments` }];
+  }
+  if (answersOf(refused).length <= 1) return [];
+  return [
+    {
+      call,
+      message:
+        `${name} comes to the monitor for more than one answer, and the monitor goes by the number alone: ` +
+        `use errno() for all but one of them (${printExpression(refused)})`,
+    },
+  ];
 }

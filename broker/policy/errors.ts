@@ -1,8 +1,8 @@
 import { SallyportError } from '../../protocols/errors.js';
 
-/** One thing that is wrong with a policy, and the builder's call that caused it. */
+/** One thing that is wrong with a policy, and where. */
 export interface PolicyProblem {
-  /** As it would be written: `allowSyscall('ptrace')`. */
+  /** The builder's call as it would be written, `allowSyscall('ptrace')`; of a document the path, `/rules/3/syscalls/0`. */
   readonly call: string;
   readonly message: string;
 }
@@ -17,5 +17,13 @@ export class PolicyError extends SallyportError {
     super('ERR_SALLYPORT_POLICY', [`policy '${policy}' has ${count}:`, ...lines].join('\n'));
     this.name = 'PolicyError';
     this.problems = problems;
+  }
+}
+
+/** A call that one asks about and that cannot be read. */
+export class RequestError extends SallyportError {
+  constructor(message: string) {
+    super('ERR_SALLYPORT_REQUEST', message);
+    this.name = 'RequestError';
   }
 }

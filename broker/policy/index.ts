@@ -1,9 +1,23 @@
-/** How a policy is written, and what becomes of it. `bpf/dsl.ts` has the words of single rules. */
-export { type ErrnoName, PolicyBuilder } from './builder.js';
+/** How a policy is written, and what becomes of it. */
+
+/** The constants of the kernel's interface: `linux.PROT.PROT_READ`. */
+export * as linux from './abi.js';
+export type { Instruction } from './bpf/assembler.js';
+/** The words of single rules: `rule.allowWhen(rule.arg(0).eq(1))`. */
+export * as rule from './bpf/dsl.js';
+export { bpf, type RawProgram } from './bpf/raw.js';
+export { PolicyBuilder } from './builder.js';
+export type { Finding, FindingKind } from './check.js';
+export type { PathDenial } from './definition.js';
 export { type DescribedSyscall, describeArchitecture, describeSyscall, type SeenSyscall } from './describe.js';
-export type { PathDenial } from './draft.js';
-export { PolicyError, type PolicyProblem } from './errors.js';
+export type { PolicyDiff, SettingChange, SyscallChange } from './diff.js';
+export type { Json, JsonObject } from './document/json.js';
+export type { ErrnoName } from './errno-names.js';
+export { PolicyError, type PolicyProblem, RequestError } from './errors.js';
+export type { Effect, Explanation, LineOf, Outcome } from './explain.js';
 export { type CompiledPolicy, Policy } from './policy.js';
 export { type NodePolicyOptions, policies } from './presets.js';
+export type { ExplainRequest } from './requests.js';
 export { launcherProgram, stage0Program } from './stages.js';
 export { type Architecture, hostArchitecture, type SyscallName } from './syscalls/index.js';
+export { dangerouslyAllowAllSyscalls, dangerouslyAllowExecutableMemory } from './tokens.js';

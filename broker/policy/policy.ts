@@ -1,10 +1,22 @@
+import { ANSWER_VIOLATION, encodeAnswer, singleAnswer } from './answers.js';
 import { ProgramTooLong } from './bpf/assembler.js';
 import { compile, NO_SUCH_SYSCALL } from './bpf/compiler.js';
 import { violation } from './bpf/dsl.js';
-import { type Answer, canAllow, type Expression, leaves } from './bpf/nodes.js';
+import { canAllow, type Expression } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
+import { check, type Finding } from './check.js';
+import { decisionOf } from './decision.js';
+import type { Definition } from './definition.js';
+import { PolicyDiff } from './diff.js';
+import { readDocument } from './document/document.js';
+import type { JsonObject } from './document/json.js';
+import { writeDocument } from './document/write.js';
 import { PolicyError } from './errors.js';
-import { refusing } from './refused.js';
+import { type Explanation, explain, type LineOf } from './explain.js';
+import { intersectionOf } from './intersection.js';
+import { overviewOf } from './overview.js';
+import { pathSettingsOf } from './path-settings.js';
+import { type ExplainRequest, parseRequest } from './requests.js';
 import { pathArgument } from './syscalls/arguments.js';
 import { type Architecture, type SyscallName, type SyscallTable, syscallTable } from './syscalls/index.js';
 
@@ -32,44 +44,77 @@ export interface CompiledPolicy {
   readonly harmlessPaths: readonly string[];
 }
 
-export const ANSWER_VIOLATION = -1;
-export const ANSWER_HAS_PATH = 0x10000;
-const ANSWER_PATH_SHIFT = 20;
-
-export interface PolicyDefinition {
-  readonly name: string;
-  readonly arch: Architecture;
-  /** What the author says, by syscall; the refusals come on top. */
-  readonly decisions: ReadonlyMap<SyscallName, Expression>;
-  readonly pathDenialIsViolation: boolean;
-  readonly harmlessPaths: readonly string[];
-}
-
-/** What a sandboxee may ask of the kernel. Immutable; made by `PolicyBuilder`. */
+/** What a sandboxee may ask of the kernel. Immutable; made by `PolicyBuilder` or read from a document. */
 export class Policy {
   readonly name: string;
   /** AUDIT_ARCH_*. */
   readonly arch: Architecture;
-  readonly #definition: PolicyDefinition;
+  readonly #definition: Definition;
   readonly #table: SyscallTable;
+  readonly #decisions = new Map<SyscallName, Expression>();
   #compiled: CompiledPolicy | undefined;
 
-  constructor(definition: PolicyDefinition) {
+  /** @internal */
+  constructor(definition: Definition) {
     this.name = definition.name;
     this.arch = definition.arch;
     this.#definition = definition;
     this.#table = syscallTable(definition.arch);
   }
 
+  /**
+   * Reads a document, as JSON text or as what `JSON.parse` makes of it. Throws `PolicyError`: the `call` of each problem
+   * is the path into the document, `/rules/3/syscalls/0`.
+   */
+  static parse(document: unknown): Policy {
+    return new Policy(readDocument(document));
+  }
+
+  /** A document that reads as the same policy. One that was parsed comes back as it was. */
+  toJSON(): JsonObject {
+    return writeDocument(this.#definition);
+  }
+
+  /** What both allow. Whatever either refuses is refused, and the stricter answer counts. Throws `PolicyError`. */
+  intersect(other: Policy): Policy {
+    return new Policy(intersectionOf([this.#definition, other.#definition]));
+  }
+
+  /** What changes when this policy is replaced by the other: a value, and a text. */
+  diff(other: Policy): PolicyDiff {
+    return new PolicyDiff(this.#definition, other.#definition);
+  }
+
+  /**
+   * What becomes of a call, and which rule says so. A text as it would be written in C, `openat(AT_FDCWD, "/etc/passwd",
+   * O_RDONLY)`, or `mmap prot=5`, or the bare name; arguments that are not given may be anything. Throws `RequestError`.
+   */
+  explain(request: string | ExplainRequest): Explanation {
+    const parsed = typeof request === 'string' ? parseRequest(request, this.arch) : request;
+    return explain(this.#definition, parsed);
+  }
+
+  /** The whole policy on a page; `lineOf` tells the line of a path into the document. */
+  overview(lineOf?: LineOf): string {
+    return overviewOf(this.#definition, lineOf);
+  }
+
+  /** What is dangerous in it, and which rules no call reaches. */
+  check(): readonly Finding[] {
+    return check(this.#definition);
+  }
+
   /** What happens to a syscall, refusals included. */
   decision(syscall: SyscallName): Expression {
-    return refusing('gate', syscall, this.#definition.decisions.get(syscall)) ?? violation();
+    const decision = this.#decisions.get(syscall) ?? decisionOf(this.#definition, syscall);
+    this.#decisions.set(syscall, decision);
+    return decision;
   }
 
   /** Whether the kernel resolves a path for the sandboxee. Such a policy needs a mount namespace or Landlock. */
   get resolvesPaths(): boolean {
-    const { decisions } = this.#definition;
-    return [...decisions].some(([name, decision]) => pathArgument(name) !== undefined && canAllow(decision));
+    const names = [...this.#table.names()];
+    return names.some((name) => pathArgument(name) !== undefined && canAllow(this.decision(name)));
   }
 
   /** The same object each time: a policy is compiled once. */
@@ -84,12 +129,12 @@ export class Policy {
       const text = printExpression(this.decision(name));
       return text === 'violation' ? [] : [`  ${name}: ${text}`];
     });
-    const denials = this.#definition.pathDenialIsViolation ? '; a denied path is a violation unless harmless' : '';
+    const { pathDenialIsViolation } = pathSettingsOf(this.#definition);
+    const denials = pathDenialIsViolation ? '; a denied path is a violation unless harmless' : '';
     return [`policy '${this.name}'${denials}`, ...lines, '  everything else: violation'].join('\n');
   }
 
   #compile(): CompiledPolicy {
-    const { pathDenialIsViolation, harmlessPaths } = this.#definition;
     const { highest } = this.#table;
     const rules = new Map<number, Expression>();
     const answers = new Int32Array(highest + 1).fill(ANSWER_VIOLATION);
@@ -107,8 +152,7 @@ export class Policy {
       answers,
       pathArguments,
       unknownAbove: 0xffffffff,
-      pathDenialIsViolation,
-      harmlessPaths,
+      ...pathSettingsOf(this.#definition),
     };
   }
 
@@ -127,30 +171,4 @@ export class Policy {
       throw new PolicyError(this.name, [{ call: 'build()', message: `${error.message}; compare fewer arguments` }]);
     }
   }
-}
-
-/**
- * The monitor answers by number alone: it never reads what the filter has already judged. Every way in which one
- * syscall comes to the monitor therefore has the same answer.
- */
-export function singleAnswer(decision: Expression): Answer {
-  const answers = answersOf(decision);
-  const [first, ...others] = answers;
-  if (others.length > 0) throw new Error(`two answers for one syscall: ${printExpression(decision)}`);
-  return first ?? { kind: 'violation' };
-}
-
-/** The different answers that an expression has for the monitor. */
-export function answersOf(decision: Expression): readonly Answer[] {
-  const answers = new Map<number, Answer>();
-  for (const leaf of leaves(decision)) {
-    if (leaf.kind === 'notify') answers.set(encodeAnswer(leaf.answer), leaf.answer);
-  }
-  return [...answers.values()];
-}
-
-function encodeAnswer(answer: Answer): number {
-  if (answer.kind === 'violation') return ANSWER_VIOLATION;
-  if (answer.path === undefined) return answer.errno;
-  return answer.errno | ANSWER_HAS_PATH | (answer.path << ANSWER_PATH_SHIFT);
 }

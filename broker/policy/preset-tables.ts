@@ -61,7 +61,8 @@ export const THREADS: readonly Row[] = [
   ruled(['prctl'], rules.setThreadName, 'names of threads'),
   ruled(['prctl'], rules.nameMemory, 'V8 names its mappings'),
   ruled(['prlimit64'], rules.readOwnLimits, 'the size of a stack'),
-  allowed(['epoll_create1', 'eventfd2', 'pipe2'], 'the event loop of a Worker'),
+  allowed(['epoll_create1', 'eventfd2'], 'the event loop of a Worker'),
+  ruled(['pipe2'], rules.plainPipe, 'the same'),
   ruled(['capget'], errno(EPERM), 'a Worker asks whether it is privileged'),
 ];
 
@@ -76,8 +77,11 @@ export const ABORT: readonly Row[] = [
 
 /** The channel to the broker, what comes through it, and the console. */
 export const CHANNEL: readonly Row[] = [
-  ruled(['sendmsg', 'recvmsg', 'shutdown'], rules.onComms, 'comms; no other socket is spoken to by these'),
-  ruled(['fcntl'], allowWhen(arg(1).in(FCNTL.F_DUPFD_CLOEXEC, FCNTL.F_GET_SEALS)), 'Fd.dup(); what a buffer is'),
+  ruled(['sendmsg'], rules.sendOnComms, 'comms; no other socket is spoken to by these'),
+  ruled(['recvmsg'], rules.receiveOnComms, 'comms'),
+  ruled(['shutdown'], rules.onComms, 'comms'),
+  ruled(['fcntl'], rules.refuseDuplicates, 'Fd.dup() fails there with EPERM; allowSafeFcntl() grants it'),
+  ruled(['fcntl'], allowWhen(arg(1).eq(FCNTL.F_GET_SEALS)), 'what a buffer is'),
   allowed(['getsockname'], 'net.Socket over a passed socket'),
   ruled(
     ['getsockopt'],

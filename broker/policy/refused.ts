@@ -182,6 +182,7 @@ const BY_SYSCALL: ReadonlyMap<SyscallName, readonly Refusal[]> = new Map(
   ]),
 );
 
-function inForce(stage: Refusal['from'], syscall: SyscallName): readonly Refusal[] {
+/** What is refused of a syscall, in the order in which it is asked. */
+export function inForce(stage: Refusal['from'], syscall: SyscallName): readonly Refusal[] {
   return (BY_SYSCALL.get(syscall) ?? []).filter(({ from }) => stage === 'gate' || from === stage);
 }

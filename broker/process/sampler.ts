@@ -1,4 +1,4 @@
-import type { LimitName, ResolvedLimits } from '../limits.js';
+import type { HeldLimit, ResolvedLimits } from '../limits.js';
 import { isGone, ProcessView } from './process-view.js';
 
 /** What a sandboxee is seen to use, summed over its process tree. Bytes, milliseconds, counts. */
@@ -12,7 +12,7 @@ export interface Sample {
 }
 
 export interface Excess {
-  readonly which: LimitName;
+  readonly which: HeldLimit;
   readonly asked: number;
   readonly used: number;
 }

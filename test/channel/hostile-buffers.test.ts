@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Fd, KiB, type Sandboxee } from '../../broker/index.js';
+import { Fd, KiB, policies, type Sandboxee } from '../../broker/index.js';
 import { createMemory, seal } from '../../native/broker.js';
 import { encodeFacts, encodeRelease } from '../../protocols/buffer-frames.js';
 import type { BufferMode } from '../../protocols/shared-buffer.js';
@@ -133,7 +133,7 @@ describe('a sandboxee that is hostile with shared memory', () => {
   });
 
   it('by writing on in a buffer that it has sent changes nothing that the broker has copied', async () => {
-    await using sandboxee = await launchArmed();
+    await using sandboxee = await launchArmed({ policy: policies.node().allowSafeFcntl().build() });
     await begin(sandboxee, async ({ attack, gate, state }) => {
       const buffer = await gate.requestBuffer(65536);
       const kept = attack.syscall(72, (state.memoryFd as () => number)(), 1030, 100);

@@ -3,7 +3,7 @@ import { constants, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { expect } from 'chai';
-import { Fd, FdKindError } from '../../broker/index.js';
+import { Fd, FdKindError, policies } from '../../broker/index.js';
 import { reaperPending } from '../../native/broker.js';
 import { O_PATH } from '../../protocols/fd-facts.js';
 import { Tag } from '../../protocols/tags.js';
@@ -37,7 +37,7 @@ describe('a directory', () => {
     });
 
     it(`(${says}) does not cross back without it either`, async () => {
-      await using sandboxee = await launchPuppet();
+      await using sandboxee = await launchPuppet({ policy: policies.node().allowSafeFcntl().build() });
       const token = { dangerouslyAllowDirectory: true } as const;
       await begin(sandboxee, async ({ gate: { comms } }) => {
         const file = await comms.recvFd({ dangerouslyAllowDirectory: true });

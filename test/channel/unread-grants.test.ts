@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { describeResult } from '../../broker/index.js';
 import { encodeRelease, encodeRequest } from '../../protocols/buffer-frames.js';
 import { Tag } from '../../protocols/tags.js';
 import { frame } from '../comms/support.js';
@@ -35,11 +36,9 @@ describe('a sandboxee that asks for shared buffers and reads no answer', () => {
       numberOf('write'),
       numberOf('poll'),
     );
-    expect(await sandboxee.result).to.deep.include({
-      status: 'violation',
-      kind: 'protocol',
-      detail: 'the peer asked for more than 64 shared buffers and takes none',
-    });
+    const result = await sandboxee.result;
+    expect(result).to.include({ status: 'violation', kind: 'protocol' });
+    expect(describeResult(result)).to.match(/asked for more than 64 shared buffers/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { policies } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { launchRogue } from './rogue.js';
 import { expectSetupError } from './support.js';
@@ -67,15 +68,18 @@ describe('the late filter', () => {
   });
 
   it('keeps its listener nowhere but with the broker', async () => {
-    const launching = launchRogue(async (kit) => {
-      await kit.hello();
-      const { program, flags } = await kit.filter();
-      const listener = kit.install(program, flags);
-      kit.attack.syscall(72, listener, 1030, 20);
-      kit.sendListener(listener);
-      kit.sendSealed();
-      await kit.go();
-    });
+    const launching = launchRogue(
+      async (kit) => {
+        await kit.hello();
+        const { program, flags } = await kit.filter();
+        const listener = kit.install(program, flags);
+        if (kit.attack.syscall(72, listener, 1030, 20) < 0) throw new Error('no second one could be had');
+        kit.sendListener(listener);
+        kit.sendSealed();
+        await kit.go();
+      },
+      { policy: policies.node().allowSafeFcntl().build() },
+    );
     const { hint } = await expectSetupError(
       launching,
       'gate:listener',

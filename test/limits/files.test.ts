@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { Fd, KiB } from '../../broker/index.js';
+import { Fd, KiB, policies } from '../../broker/index.js';
 import { expectLimit } from '../support/endings.js';
 import { leakGate } from '../support/leak-gate.js';
 import { openFiles } from '../support/processes.js';
@@ -10,6 +10,8 @@ import { begin, launchPuppet, perform } from '../support/puppet.js';
 import { numberOf } from '../support/syscalls.js';
 
 const F_DUPFD_CLOEXEC = 1030;
+
+const withDuplicates = policies.node().allowSafeFcntl().build();
 
 describe('the limit of fileSize', () => {
   leakGate();
@@ -55,7 +57,7 @@ describe('the limit of openFiles', () => {
   leakGate();
 
   it('ends who makes more and more duplicates', async () => {
-    await using sandboxee = await launchPuppet({ limits: { openFiles: 64 } });
+    await using sandboxee = await launchPuppet({ policy: withDuplicates, limits: { openFiles: 64 } });
     await begin(
       sandboxee,
       ({ attack }, fcntl: number, duplicate: number) => {
@@ -83,7 +85,7 @@ describe('the limit of openFiles', () => {
   });
 
   it('can be used up to the last file', async () => {
-    await using sandboxee = await launchPuppet({ limits: { openFiles: 64 } });
+    await using sandboxee = await launchPuppet({ policy: withDuplicates, limits: { openFiles: 64 } });
     const opened = await perform(
       sandboxee,
       async ({ attack }, fcntl: number, duplicate: number, count: number) => {

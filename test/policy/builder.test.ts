@@ -6,6 +6,8 @@ import { PolicyError } from '../../broker/policy/errors.js';
 import type { Policy } from '../../broker/policy/policy.js';
 import { policies } from '../../broker/policy/presets.js';
 import { isSyscallName, type SyscallName, syscallTable } from '../../broker/policy/syscalls/index.js';
+import { dangerouslyAllowExecutableMemory } from '../../broker/policy/tokens.js';
+import { Vocabulary } from '../../broker/policy/vocabulary.js';
 import { ALLOW, ask, errnoVerdict, NOTIFY, X64 } from './filters.js';
 
 const empty = (): PolicyBuilder => new PolicyBuilder({ name: 'test', arch: X64 });
@@ -24,6 +26,15 @@ function problemsOf(builder: PolicyBuilder): PolicyError['problems'] {
   }
   return [];
 }
+
+const ARGUMENTS: Readonly<Record<string, unknown>> = {
+  allowFutexOp: 0,
+  allowRestartableSequences: 'slow',
+  allowMmap: dangerouslyAllowExecutableMemory,
+  allowMprotect: dangerouslyAllowExecutableMemory,
+  allowPkeyMprotect: dangerouslyAllowExecutableMemory,
+  allowDynamicStartup: dangerouslyAllowExecutableMemory,
+};
 
 describe('PolicyBuilder', () => {
   it('starts with nothing: all is a violation', () => {
@@ -184,12 +195,15 @@ describe('PolicyBuilder', () => {
   });
 
   describe('says in its docstrings what each word allows', () => {
-    const declarations = readFileSync(new URL('../../broker/policy/builder.d.ts', import.meta.url), 'utf8');
-    const documented = [...declarations.matchAll(/\/\*\* Allows (.*?) \*\/\s+(allow\w+)\((\w*)/gs)];
+    const declarations = ['vocabulary', 'builder'].map((file) =>
+      readFileSync(new URL(`../../broker/policy/${file}.d.ts`, import.meta.url), 'utf8'),
+    );
+    const documented = [...declarations.join('').matchAll(/\/\*\*\s+(?:\* )?Allows ([^/]*?)\*\/\s+(allow\w+)\(/g)];
     const words = new PolicyBuilder({ arch: X64 });
 
     it('for every word but those that name syscalls themselves', () => {
-      const methods = Object.getOwnPropertyNames(PolicyBuilder.prototype).filter((name) => name.startsWith('allow'));
+      const prototypes = [PolicyBuilder.prototype, Vocabulary.prototype];
+      const methods = prototypes.flatMap(Object.getOwnPropertyNames).filter((name) => name.startsWith('allow'));
       expect(documented.map(([, , method]) => method)).to.have.members(
         methods.filter((name) => name !== 'allowSyscall' && name !== 'allowSyscalls'),
       );
@@ -201,7 +215,7 @@ describe('PolicyBuilder', () => {
         expect(named.every(isSyscallName), named.join(' ')).to.equal(true);
         const word: unknown = Reflect.get(words, method);
         if (typeof word !== 'function') throw new Error(`there is no ${method}`);
-        const builder: unknown = word.call(words, 0);
+        const builder: unknown = word.call(words, ARGUMENTS[method]);
         if (!(builder instanceof PolicyBuilder)) throw new Error(`${method} makes no builder`);
         const policy = builder.build();
         const allowed = [...syscallTable(X64).names()].filter((name) => policy.toString().includes(`\n  ${name}: `));

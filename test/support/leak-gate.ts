@@ -15,9 +15,12 @@ export function leakGate(): void {
 
   after(async () => {
     const found = await lastingLeaks(atStart);
-    if (found.length > 0) throw new Error(`left behind:\n  ${found.join('\n  ')}`);
+    if (found.length > 0)
+      throw new Error(`left behind, ${found.length}:\n  ${found.slice(0, MOST_LINES).join('\n  ')}`);
   });
 }
+
+const MOST_LINES = 40;
 
 /** With its first stream libuv opens /dev/null, which it keeps for when the process has no more fds. */
 function makeFirstStream(): Promise<void> {

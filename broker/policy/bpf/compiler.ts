@@ -46,6 +46,7 @@ export function compile(filter: Filter): Uint8Array {
 
 class Compiler {
   readonly #graph = new Graph();
+  readonly #compiled = new Map<Expression, Block>();
   readonly #filter: Filter;
 
   constructor(filter: Filter) {
@@ -79,10 +80,8 @@ class Compiler {
   #ranges(): readonly Range[] {
     const { highest, rules, unlisted, unknown } = this.#filter;
     const ranges: Range[] = [];
-    const compiled = new Map<Expression, Block>();
     const add = (first: number, expression: Expression): void => {
-      const block = compiled.get(expression) ?? this.#expression(expression);
-      compiled.set(expression, block);
+      const block = this.#expression(expression);
       if (ranges.at(-1)?.block !== block) ranges.push({ first, block });
     };
     for (let number = 0; number <= highest; number++) add(number, rules.get(number) ?? unlisted);
@@ -106,10 +105,13 @@ class Compiler {
   }
 
   #expression(expression: Expression): Block {
-    if (!isChoice(expression)) return this.#action(expression);
-    const then = this.#expression(expression.then);
-    const otherwise = this.#expression(expression.otherwise);
-    return this.#condition(expression.condition, then, otherwise);
+    const known = this.#compiled.get(expression);
+    if (known !== undefined) return known;
+    const block = isChoice(expression)
+      ? this.#condition(expression.condition, this.#expression(expression.then), this.#expression(expression.otherwise))
+      : this.#action(expression);
+    this.#compiled.set(expression, block);
+    return block;
   }
 
   #condition(condition: Condition, yes: Block, no: Block): Block {

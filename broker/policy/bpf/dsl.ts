@@ -77,6 +77,34 @@ export function when<Leaf>(condition: Condition, then: Expression<Leaf>): When<L
   return new When<Leaf>([[condition, then]]);
 }
 
+/**
+ * Goes by the value of one argument, as a `switch` does:
+ *
+ *     match(arg(1)).case(F_GETFL, allow()).case([F_SETLK, F_SETLKW], errno(EPERM)).otherwise(pass())
+ */
+export function match(argument: Argument): Match<never> {
+  return new Match<never>(argument, []);
+}
+
+export class Match<Leaf> {
+  readonly #argument: Argument;
+  readonly #cases: readonly (readonly [Condition, Expression<Leaf>])[];
+
+  constructor(argument: Argument, cases: readonly (readonly [Condition, Expression<Leaf>])[]) {
+    this.#argument = argument;
+    this.#cases = cases;
+  }
+
+  case<Other>(values: Value | readonly Value[], then: Expression<Other>): Match<Leaf | Other> {
+    const list: readonly Value[] = typeof values === 'object' ? values : [values];
+    return new Match<Leaf | Other>(this.#argument, [...this.#cases, [this.#argument.in(...list), then]]);
+  }
+
+  otherwise<Other>(last: Expression<Other>): Expression<Leaf | Other> {
+    return new When<Leaf>(this.#cases).otherwise(last);
+  }
+}
+
 /** Allows the syscall where the condition holds and passes on the rest: the commonest rule. */
 export function allowWhen(condition: Condition): Rule {
   return when<Action | Pass>(condition, allow()).otherwise(pass());
@@ -106,6 +134,9 @@ export function arg64(argument: number): Argument {
   return new Argument(checkArgument(argument), 64);
 }
 
+/** Numbers beyond 2^53 are written as a bigint. */
+export type Value = number | bigint;
+
 /** The value of one argument, under a mask. */
 export class Argument {
   readonly #argument: number;
@@ -119,21 +150,21 @@ export class Argument {
   }
 
   /** The same argument with only these bits looked at. */
-  masked(bits: number | bigint): Argument {
+  masked(bits: Value): Argument {
     const mask = this.#unsigned(bits) & this.#mask;
     if (mask === 0n) throw new RangeError(`${this.#name}: a mask of no bits makes every comparison the same`);
     return new Argument(this.#argument, this.#width, mask);
   }
 
-  eq(value: number | bigint): Condition {
+  eq(value: Value): Condition {
     return this.in(value);
   }
 
-  ne(value: number | bigint): Condition {
+  ne(value: Value): Condition {
     return not(this.in(value));
   }
 
-  in(...values: readonly (number | bigint)[]): Condition {
+  in(...values: readonly Value[]): Condition {
     if (values.length === 0) throw new RangeError(`${this.#name}: there is no value to compare with`);
     const distinct = new Set(values.map((value) => this.#comparable(value)));
     const test: Test = {
@@ -147,17 +178,17 @@ export class Argument {
   }
 
   /** None of these bits is set. */
-  hasNone(bits: number | bigint): Condition {
+  hasNone(bits: Value): Condition {
     return this.masked(bits).eq(0);
   }
 
   /** At least one of these bits is set. */
-  hasAny(bits: number | bigint): Condition {
+  hasAny(bits: Value): Condition {
     return not(this.hasNone(bits));
   }
 
   /** No bit but these is set. */
-  hasOnly(bits: number | bigint): Condition {
+  hasOnly(bits: Value): Condition {
     return this.hasNone(BigInt.asUintN(this.#width, ~this.#unsigned(bits)));
   }
 
@@ -165,14 +196,14 @@ export class Argument {
     return `${this.#width === 32 ? 'arg' : 'arg64'}(${this.#argument})`;
   }
 
-  #comparable(value: number | bigint): bigint {
+  #comparable(value: Value): bigint {
     const unsigned = this.#unsigned(value);
     if ((unsigned & ~this.#mask) === 0n) return unsigned;
     throw new RangeError(`${this.#name}: ${value} has bits outside the mask 0x${this.#mask.toString(16)}`);
   }
 
   /** Negative values are two's complement (`AT_FDCWD`); what does not fit the width is an error, never cut. */
-  #unsigned(value: number | bigint): bigint {
+  #unsigned(value: Value): bigint {
     if (typeof value === 'number' && !Number.isSafeInteger(value)) {
       throw new RangeError(`${this.#name}: ${value} is no exact integer; write it as a bigint`);
     }

@@ -72,21 +72,57 @@ export type Condition =
 
 /** Puts `next` wherever `rule` passes. */
 export function sequence<Leaf>(rule: Rule, next: Expression<Leaf>): Expression<Action | Leaf> {
-  if (rule.kind === 'pass') return next;
-  if (rule.kind !== 'choice') return rule;
-  const then = sequence(rule.then, next);
-  const otherwise = sequence(rule.otherwise, next);
-  return { kind: 'choice', condition: rule.condition, then, otherwise };
+  return replace<Action | Pass, Action | Leaf>(rule, (leaf) => (leaf.kind === 'pass' ? next : leaf));
 }
 
-/** Every action that the expression can come to, in reading order; the same one may come twice. */
-export function* leaves<Leaf extends { readonly kind: string }>(expression: Expression<Leaf>): Generator<Leaf> {
-  if (!isChoice(expression)) {
-    yield expression;
-    return;
-  }
-  yield* leaves(expression.then);
-  yield* leaves(expression.otherwise);
+/** The expression with something else in the place of each leaf. What was shared stays shared. */
+export function replace<From extends { readonly kind: string }, To>(
+  expression: Expression<From>,
+  change: (leaf: From) => Expression<To>,
+): Expression<To> {
+  const done = new Map<Expression<From>, Expression<To>>();
+  const changed = (part: Expression<From>): Expression<To> => {
+    if (!isChoice(part)) return change(part);
+    const { condition } = part;
+    const then = visit(part.then);
+    const otherwise = visit(part.otherwise);
+    return { kind: 'choice', condition, then, otherwise };
+  };
+  const visit = (part: Expression<From>): Expression<To> => {
+    const known = done.get(part) ?? changed(part);
+    done.set(part, known);
+    return known;
+  };
+  return visit(expression);
+}
+
+/** Every different action that the expression can come to, in reading order. */
+export function leaves<Leaf extends { readonly kind: string }>(expression: Expression<Leaf>): readonly Leaf[] {
+  const found = new Set<Leaf>();
+  const seen = new Set<Expression<Leaf>>();
+  const visit = (part: Expression<Leaf>): void => {
+    if (seen.has(part)) return;
+    seen.add(part);
+    if (isChoice(part)) {
+      visit(part.then);
+      visit(part.otherwise);
+    } else {
+      found.add(part);
+    }
+  };
+  visit(expression);
+  return [...found];
+}
+
+/** How many leaves it would have if nothing were shared: what is written out, grows with it. */
+export function countCases<Leaf extends { readonly kind: string }>(expression: Expression<Leaf>): number {
+  const counted = new Map<Expression<Leaf>, number>();
+  const count = (part: Expression<Leaf>): number => {
+    const cases = counted.get(part) ?? (isChoice(part) ? count(part.then) + count(part.otherwise) : 1);
+    counted.set(part, cases);
+    return cases;
+  };
+  return count(expression);
 }
 
 export function isChoice<Leaf extends { readonly kind: string }>(
@@ -97,9 +133,9 @@ export function isChoice<Leaf extends { readonly kind: string }>(
 
 /** Whether the expression leaves any arguments to a next rule. */
 export function passesOn(rule: Rule): boolean {
-  return [...leaves(rule)].some((leaf) => leaf.kind === 'pass');
+  return leaves(rule).some((leaf) => leaf.kind === 'pass');
 }
 
 export function canAllow(rule: Rule): boolean {
-  return [...leaves(rule)].some((leaf) => leaf.kind === 'allow');
+  return leaves(rule).some((leaf) => leaf.kind === 'allow');
 }

@@ -33,7 +33,7 @@ export function errnoName(number: number): string {
   return entry === undefined ? String(number) : entry[0];
 }
 
-function printCondition(condition: Condition): string {
+export function printCondition(condition: Condition): string {
   switch (condition.kind) {
     case 'test':
       return printTest(condition);

@@ -8,6 +8,11 @@ export const AUDIT_ARCH_AARCH64 = 0xc00000b7;
 /** The architectures that a policy can be compiled for. */
 export type Architecture = typeof AUDIT_ARCH_X86_64 | typeof AUDIT_ARCH_AARCH64;
 
+/** By their names for people, which are Node's. */
+export const ARCHITECTURES = { x64: AUDIT_ARCH_X86_64, arm64: AUDIT_ARCH_AARCH64 } as const;
+
+export type ArchitectureName = keyof typeof ARCHITECTURES;
+
 /** A syscall that exists on at least one of the architectures. */
 export type SyscallName = keyof typeof x64 | keyof typeof arm64;
 
@@ -63,6 +68,11 @@ const ARCHITECTURE_NAMES: ReadonlyMap<number, string> = new Map([
 /** The name of any AUDIT_ARCH_* that a process could come with; in hexadecimal where it has none here. */
 export function architectureName(arch: number): string {
   return ARCHITECTURE_NAMES.get(arch >>> 0) ?? `architecture 0x${(arch >>> 0).toString(16)}`;
+}
+
+/** Of both architectures. */
+export function syscallNames(): readonly SyscallName[] {
+  return [...new Set([...TABLES[AUDIT_ARCH_X86_64].names(), ...TABLES[AUDIT_ARCH_AARCH64].names()])];
 }
 
 export function isSyscallName(name: string): name is SyscallName {

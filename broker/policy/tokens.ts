@@ -1,0 +1,27 @@
+/**
+ * What a policy gives only to those who name the danger. A token is a value of its own type, so that it cannot be
+ * passed by accident, and a search for `dangerously` finds every use. A document writes its name.
+ */
+
+/** Memory that is executable: whoever writes a byte too far runs code of their own, which every exploit begins with. */
+export const dangerouslyAllowExecutableMemory = Symbol('dangerouslyAllowExecutableMemory');
+
+/** Every syscall that no rule mentions and that no policy refuses: what the sandboxee may reach is the whole kernel. */
+export const dangerouslyAllowAllSyscalls = Symbol('dangerouslyAllowAllSyscalls');
+
+export type ExecutableMemory = typeof dangerouslyAllowExecutableMemory;
+export type AllSyscalls = typeof dangerouslyAllowAllSyscalls;
+
+/** The tokens by the names that a document has for them, and what each is the danger of. */
+export const TOKENS = {
+  dangerouslyAllowExecutableMemory: {
+    token: dangerouslyAllowExecutableMemory,
+    danger: 'memory that is executable is what every exploit begins with',
+  },
+  dangerouslyAllowAllSyscalls: {
+    token: dangerouslyAllowAllSyscalls,
+    danger: 'every syscall that no rule mentions is allowed, those of kernels to come excepted',
+  },
+} as const;
+
+export type TokenName = keyof typeof TOKENS;
