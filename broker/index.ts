@@ -15,16 +15,26 @@ export type { HeldLimit, LimitName, Limits } from './limits.js';
 export { PlanError } from './plan/errors.js';
 export {
   type Architecture,
+  bpf,
   type CompiledPolicy,
   type DescribedSyscall,
+  dangerouslyAllowAllSyscalls,
+  dangerouslyAllowExecutableMemory,
   type ErrnoName,
+  type ExplainRequest,
+  type Explanation,
+  type Finding,
+  linux,
   type NodePolicyOptions,
   type PathDenial,
   Policy,
   PolicyBuilder,
+  type PolicyDiff,
   PolicyError,
   type PolicyProblem,
   policies,
+  RequestError,
+  rule,
   type SyscallName,
 } from './policy/index.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './preparation.js';

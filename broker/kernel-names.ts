@@ -1,6 +1,8 @@
 import { constants } from 'node:os';
 
-const ERRNOS = namesByNumber(constants.errno);
+/** Node's table lacks it. */
+const ETOOMANYREFS = 109;
+const ERRNOS = namesByNumber({ ...constants.errno, ETOOMANYREFS });
 const SIGNALS = namesByNumber(constants.signals);
 
 /** `ENOENT`; the number where it has no name. */

@@ -39,6 +39,11 @@ export interface Preparation extends Disposable {
   /** Those that the plan brings about, and that the launcher would have failed without. */
   readonly layers: readonly Layer[];
   readonly speculationControls: boolean;
+  /**
+   * Its fds in flight are not counted with the broker's. Where they are, RLIMIT_NOFILE is lowered last, after the sandboxee
+   * and its launcher have sent the fds that a launch needs: others could otherwise keep the account above it (seen).
+   */
+  readonly ownAccount: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -55,7 +60,8 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
   const held = new Held();
   try {
     const identity = chooseIdentity(held);
-    held.add(promiseFds(limits.openFiles, identity.kind === 'root'));
+    const ownAccount = identity.kind === 'root';
+    held.add(promiseFds(limits.openFiles, ownAccount));
     const speculationControls = options.speculation !== dangerouslyAllowSpeculation;
     const plan = encodePlan(
       buildPlan({
@@ -75,7 +81,9 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
         }),
         tmpfs: [],
         hostname: options.hostname ?? 'sandboxee',
-        rlimits: rlimitsOf(limits, release.major, executor.workerThreads),
+        rlimits: rlimitsOf(limits, release.major, executor.workerThreads).filter(
+          ({ resource }) => ownAccount || resource !== 'nofile',
+        ),
         oomScoreAdj: OOM_SCORE,
         stage0: stage0Program(options.policy.arch),
         supervisor: launcherProgram(options.policy.arch),
@@ -92,6 +100,7 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
       limits,
       layers,
       speculationControls,
+      ownAccount,
       signal: options.signal,
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };

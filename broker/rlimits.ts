@@ -32,7 +32,7 @@ export function rlimitsOf(limits: ResolvedLimits, nodeMajor: number, workerThrea
     equal('core', 1),
     equal('msgqueue', 0),
     equal('fsize', limits.fileSize),
-    equal('nofile', limits.openFiles + 1),
+    equal('nofile', openFilesLimit(limits)),
     equal('nproc', limits.processes + 2),
     equal('data', data),
   ];
@@ -41,6 +41,11 @@ export function rlimitsOf(limits: ResolvedLimits, nodeMajor: number, workerThrea
     rlimits.push({ resource: 'cpu', soft: seconds, hard: seconds + 1 });
   }
   return rlimits;
+}
+
+/** One above, so that the sampler sees who goes beyond. */
+export function openFilesLimit({ openFiles }: ResolvedLimits): number {
+  return openFiles + 1;
 }
 
 function equal(resource: Rlimit['resource'], value: number): Rlimit {

@@ -24,6 +24,7 @@ import { Sampler } from './process/sampler.js';
 import { verifyGate } from './process/verify.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
 import type { Aftermath, Denial, Ending, ResourceUsage, Result, Violation } from './result.js';
+import { openFilesLimit } from './rlimits.js';
 import { fromEarlyEnd, fromStepFailure, setupError } from './setup-errors.js';
 import { wire } from './wiring.js';
 
@@ -146,6 +147,8 @@ export class Session {
         sameFileTable,
       });
       if (finding) throw new GateError(finding.step, finding.detail, finding.hint);
+      const { ownAccount, limits } = this.#preparation;
+      if (!ownAccount) native.limitOpenFiles(sandboxee.pid, openFilesLimit(limits));
       if (!native.signalPidfd(pidfd, 0)) throw new GateError('gate:verification', 'it ended while it was verified', '');
     } catch (error) {
       closeSync(listener);

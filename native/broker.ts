@@ -125,6 +125,8 @@ export interface BrokerBinding extends SharedBinding {
   /** Closes on a thread of its own. Throws EAGAIN, and the fd stays the caller's, where 4096 wait already. */
   closeLater(fd: number): void;
   reaperPending(): number;
+  /** RLIMIT_NOFILE of a process with the caller's own ids, which a pidfd keeps from being another. */
+  limitOpenFiles(pid: number, most: number): void;
   /** flock, without waiting: false where another has it. Held until the last duplicate of the fd is closed. */
   lock(fd: number): boolean;
   probe(): KernelFeatures;
@@ -149,6 +151,7 @@ export const {
   sameFileTable,
   closeLater,
   reaperPending,
+  limitOpenFiles,
   lock,
   probe,
   Monitor,

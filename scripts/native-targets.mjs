@@ -24,6 +24,7 @@ export const targets = [
       'monitor.cc',
       'monitor_binding.cc',
       'monitor_thread.cc',
+      'open_files.cc',
       'pidfd.cc',
       'pidfd_watcher.cc',
       'probe.cc',

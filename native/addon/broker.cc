@@ -17,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefinePidfdWatcher(env, exports);
   DefineSockets(env, exports);
   DefineMemory(env, exports);
+  DefineOpenFiles(env, exports);
   DefineLock(env, exports);
   DefineProbe(env, exports);
   DefineMonitor(env, exports);

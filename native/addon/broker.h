@@ -10,6 +10,7 @@ void DefinePidfd(Napi::Env env, Napi::Object exports);
 void DefinePidfdWatcher(Napi::Env env, Napi::Object exports);
 void DefineSockets(Napi::Env env, Napi::Object exports);
 void DefineMemory(Napi::Env env, Napi::Object exports);
+void DefineOpenFiles(Napi::Env env, Napi::Object exports);
 void DefineLock(Napi::Env env, Napi::Object exports);
 void DefineProbe(Napi::Env env, Napi::Object exports);
 void DefineMonitor(Napi::Env env, Napi::Object exports);

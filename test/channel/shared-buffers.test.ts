@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type BufferMode, ClosedError, InvalidArgument, MiB, UseAfterMove } from '../../broker/index.js';
+import { reaped } from '../addon/support.js';
 import { leakGate } from '../support/leak-gate.js';
 import { holdings } from '../support/leaks.js';
 import { openFiles } from '../support/processes.js';
@@ -96,6 +97,7 @@ describe('shared buffers', () => {
       return done;
     });
     expect(rounds).to.equal(3000);
+    await reaped();
     expect(memoryFiles()).to.be.at.most(1);
   });
 
@@ -118,6 +120,7 @@ describe('the memory of shared buffers', () => {
   leakGate();
 
   it('is gone when the result is there, held by the sandboxee or in flight', async () => {
+    await reaped();
     const before = memoryFiles();
     const sandboxee = await launchPuppet();
     await perform(sandboxee, async ({ gate, state }) => {
@@ -127,11 +130,13 @@ describe('the memory of shared buffers', () => {
     expect(memoryFiles()).to.be.greaterThan(before);
     sandboxee.kill();
     await sandboxee.result;
+    await reaped();
     expect(memoryFiles()).to.equal(before);
     sandboxee.comms.close();
   });
 
   it('that the broker holds stays readable after the end, until it is closed', async () => {
+    await reaped();
     const before = memoryFiles();
     const sandboxee = await launchPuppet();
     await begin(sandboxee, async ({ gate }) => {
@@ -144,6 +149,7 @@ describe('the memory of shared buffers', () => {
     expect(buffer.copyOut(0, 10).toString()).to.equal('last words');
     buffer.close();
     expect(() => buffer.copyOut()).to.throw(ClosedError);
+    await reaped();
     expect(memoryFiles()).to.equal(before);
   });
 
