@@ -39,11 +39,13 @@ export async function sandboxMeHere(): Promise<Gate> {
   if (entered) throw new SallyportError('ERR_SALLYPORT_GATE', 'sandboxMeHere() was called before: a gate shuts once');
   entered = true;
   const comms = openComms();
-  warmUp();
   await comms.sendControl(
     Tag.Hello,
     encodeHello({ protocol: PROTOCOL_VERSION, sdk: ownVersion(), node: process.version, pid: process.pid }),
   );
+  // While the broker answers.
+  comms.flush();
+  warmUp();
   const { payload } = await comms.recvControl(Tag.Filter);
   enter(comms, payload);
   await comms.recvControl(Tag.Go);

@@ -17,7 +17,7 @@ const DANGERS: readonly Danger[] = [
     why: 'signals every process of the same user where neither a pid namespace nor Landlock holds it back',
     unlessRuled: true,
   },
-  { syscalls: ['memfd_create'], why: 'memory that no resource limit counts' },
+  { syscalls: ['memfd_create'], why: 'makes memory that no resource limit counts' },
   { syscalls: ['socket'], why: 'speaks to the network where no namespace cuts it off', unlessRuled: true },
   { syscalls: ['connect', 'bind'], why: 'names an address that a filter cannot see' },
   {
@@ -25,7 +25,7 @@ const DANGERS: readonly Danger[] = [
     why: 'passes fds, and names addresses, on any socket; allow it for one fd',
     unlessRuled: true,
   },
-  { syscalls: ['socketpair'], why: 'fds in flight between its ends are counted against the user, brokers included' },
+  { syscalls: ['socketpair'], why: 'holds fds in flight, which count against the user and so against the broker' },
   { syscalls: ['ioctl'], why: 'has a thousand commands for every driver; allow single requests', unlessRuled: true },
   { syscalls: ['prctl'], why: 'has dozens of operations; allow single ones', unlessRuled: true },
   {

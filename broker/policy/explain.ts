@@ -43,11 +43,11 @@ export class Explanation {
 
   toString(lineOf: LineOf = () => undefined): string {
     const several = this.outcomes.length > 1;
-    const lines = this.outcomes.flatMap(({ when, text, by }, index) => {
-      const condition = when ?? (several ? (index === 0 ? 'always' : 'otherwise') : undefined);
-      const indent = condition === undefined ? '  ' : '    ';
-      const says = `${indent}${text}\n${indent}  ${describeDecider(by, lineOf)}`;
-      return condition === undefined ? [says] : [`  ${when === undefined ? condition : `where ${condition}`}`, says];
+    const lines = this.outcomes.flatMap(({ when, text, by }) => {
+      const condition = when === undefined ? 'otherwise' : `where ${when}`;
+      const says = [text, `  ${describeDecider(by, lineOf)}`];
+      if (!several && when === undefined) return says.map((line) => `  ${line}`);
+      return [`  ${condition}`, ...says.map((line) => `    ${line}`)];
     });
     return [this.request, ...lines].join('\n');
   }

@@ -1,6 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { type Fd, type Policy, PolicyBuilder, policies, type Result, type Sandboxee } from '../../broker/index.js';
+import {
+  dangerouslyAllowExecutableMemory,
+  type Fd,
+  type Policy,
+  PolicyBuilder,
+  policies,
+  type Result,
+  type Sandboxee,
+} from '../../broker/index.js';
 import { whyRefusedAltogether } from '../../broker/policy/refused.js';
 import {
   AUDIT_ARCH_AARCH64,
@@ -34,6 +42,9 @@ export function numberOf(name: SyscallName): number {
 
 /** Everything that can be allowed. */
 export const widest: Policy = new PolicyBuilder({ name: 'widest' })
+  .allowMmap(dangerouslyAllowExecutableMemory)
+  .allowMprotect(dangerouslyAllowExecutableMemory)
+  .allowPkeyMprotect(dangerouslyAllowExecutableMemory)
   .allowSyscalls(...[...syscallTable(architecture).names()].filter((name) => whyRefusedAltogether(name) === undefined))
   .build();
 

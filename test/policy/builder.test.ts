@@ -8,23 +8,13 @@ import { policies } from '../../broker/policy/presets.js';
 import { isSyscallName, type SyscallName, syscallTable } from '../../broker/policy/syscalls/index.js';
 import { dangerouslyAllowExecutableMemory } from '../../broker/policy/tokens.js';
 import { Vocabulary } from '../../broker/policy/vocabulary.js';
-import { ALLOW, ask, errnoVerdict, NOTIFY, X64 } from './filters.js';
+import { ALLOW, ask, errnoVerdict, NOTIFY, problemsOf, X64 } from './filters.js';
 
 const empty = (): PolicyBuilder => new PolicyBuilder({ name: 'test', arch: X64 });
 
 function verdictsOf(policy: Policy) {
   const { program } = policy.compile();
   return (name: SyscallName, ...args: (number | bigint)[]) => ask(program, name, args);
-}
-
-function problemsOf(builder: PolicyBuilder): PolicyError['problems'] {
-  try {
-    builder.build();
-  } catch (error) {
-    if (error instanceof PolicyError) return error.problems;
-    throw error;
-  }
-  return [];
 }
 
 const ARGUMENTS: Readonly<Record<string, unknown>> = {

@@ -2,22 +2,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { compile } from '../../broker/policy/bpf/compiler.js';
 import { disassemble } from '../../broker/policy/bpf/disassembler.js';
-import {
-  all,
-  allow,
-  any,
-  arg,
-  arg64,
-  deny,
-  errno,
-  killProcess,
-  not,
-  violation,
-  when,
-} from '../../broker/policy/bpf/dsl.js';
-import type { Action, Condition, Expression } from '../../broker/policy/bpf/nodes.js';
+import { all, allow, any, arg, arg64, errno, killProcess, not, violation, when } from '../../broker/policy/bpf/dsl.js';
+import type { Condition } from '../../broker/policy/bpf/nodes.js';
 import { simulate, verdict } from '../../broker/policy/bpf/simulator.js';
 import { AUDIT_ARCH_AARCH64 } from '../../broker/policy/syscalls/index.js';
+import { argumentLists, expressions } from './arbitraries.js';
 import { evaluate } from './evaluate.js';
 import { ALLOW, errnoVerdict, filterOf, KILL, NOTIFY, verdictOf, X64 } from './filters.js';
 
@@ -219,52 +208,3 @@ describe('policy compiler', () => {
     );
   });
 });
-
-/** Values that lie close together, so that comparisons hold often enough. */
-const WORDS = [0n, 1n, 2n, 3n, 4n, 7n, 8n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_fffen, 0xffff_ffffn];
-const words = fc.constantFrom(...WORDS);
-const longs = fc.tuple(words, words).map(([high, low]) => (high << 32n) | low);
-const argumentLists = fc.array(longs, { minLength: 6, maxLength: 6 });
-
-const tests: fc.Arbitrary<Condition> = fc
-  .record({
-    argument: fc.constantFrom(0, 0, 0, 1, 5),
-    wide: fc.boolean(),
-    mask: fc.option(longs, { nil: undefined }),
-    values: fc.array(longs, { minLength: 1, maxLength: 4 }),
-  })
-  .map(({ argument, wide, mask, values }) => {
-    const width = wide ? 64 : 32;
-    const whole = wide ? arg64(argument) : arg(argument);
-    const bits = BigInt.asUintN(width, mask ?? -1n) || 1n;
-    return whole.masked(bits).in(...values.map((value) => value & bits));
-  });
-
-const { conditions } = fc.letrec<{ conditions: Condition }>((tie) => ({
-  conditions: fc.oneof(
-    { maxDepth: 4 },
-    tests,
-    fc.array(tie('conditions'), { maxLength: 3 }).map((list) => all(...list)),
-    fc.array(tie('conditions'), { maxLength: 3 }).map((list) => any(...list)),
-    tie('conditions').map((condition) => not(condition)),
-  ),
-}));
-
-const actions: fc.Arbitrary<Action> = fc.constantFrom<Action>(
-  allow(),
-  errno(1),
-  errno(4095),
-  violation(),
-  deny(2),
-  killProcess(),
-);
-
-const { expressions } = fc.letrec<{ expressions: Expression }>((tie) => ({
-  expressions: fc.oneof(
-    { maxDepth: 4 },
-    actions,
-    fc
-      .tuple(conditions, tie('expressions'), tie('expressions'))
-      .map(([condition, then, otherwise]): Expression => when<Action>(condition, then).otherwise(otherwise)),
-  ),
-}));

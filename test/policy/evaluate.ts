@@ -8,7 +8,7 @@ export function evaluate(expression: Expression, args: Arguments): Action {
   return evaluate(holds(expression.condition, args) ? expression.then : expression.otherwise, args);
 }
 
-function holds(condition: Condition, args: Arguments): boolean {
+export function holds(condition: Condition, args: Arguments): boolean {
   switch (condition.kind) {
     case 'all':
       return condition.conditions.every((each) => holds(each, args));

@@ -3,6 +3,8 @@ import { type Filter, NO_SUCH_SYSCALL } from '../../broker/policy/bpf/compiler.j
 import { violation } from '../../broker/policy/bpf/dsl.js';
 import type { Action, Expression } from '../../broker/policy/bpf/nodes.js';
 import { type Verdict, verdict } from '../../broker/policy/bpf/simulator.js';
+import type { PolicyBuilder } from '../../broker/policy/builder.js';
+import { PolicyError } from '../../broker/policy/errors.js';
 import {
   type Architecture,
   AUDIT_ARCH_X86_64,
@@ -44,4 +46,15 @@ export function ask(
 
 export function verdictOf(action: Action): Verdict {
   return action.kind === 'notify' ? NOTIFY : action;
+}
+
+/** What `build()` has against a policy. */
+export function problemsOf(builder: PolicyBuilder): PolicyError['problems'] {
+  try {
+    builder.build();
+  } catch (error) {
+    if (error instanceof PolicyError) return error.problems;
+    throw error;
+  }
+  return [];
 }

@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { compile } from '../../broker/policy/bpf/compiler.js';
 import { all, allow, arg, arg64, errno, killProcess, not, when } from '../../broker/policy/bpf/dsl.js';
+import { bpf } from '../../broker/policy/bpf/raw.js';
 import { type Verdict, verdict } from '../../broker/policy/bpf/simulator.js';
+import { PolicyBuilder } from '../../broker/policy/builder.js';
 import { policies } from '../../broker/policy/presets.js';
 import { launcherProgram, stage0Program } from '../../broker/policy/stages.js';
 import { type SyscallName, syscallTable } from '../../broker/policy/syscalls/index.js';
+import { dangerouslyAllowAllSyscalls } from '../../broker/policy/tokens.js';
 import { attackProgram } from '../support/build.js';
 import { filterOf, X64 } from './filters.js';
 
@@ -99,14 +102,35 @@ const CALLS: readonly Call[] = [
   { architecture: I386, number: 999, args: [], text: 'syscall 999 of i386' },
 ];
 
+const OWN = bpf(`
+        load arg2.low
+        if A > 3 goto no
+        load arg1.low
+        if A < 1 goto no
+        return ALLOW
+  no:   return ERRNO EDOM
+`);
+
 const FILTERS: readonly (readonly [string, Uint8Array])[] = [
   ['policies.node()', policies.node({ arch: X64 }).build().compile().program],
   ['policies.nodeJitless()', policies.nodeJitless({ arch: X64 }).build().compile().program],
+  ['an intersection', intersection()],
+  ['a default that allows', everything().build().compile().program],
+  ["a program of one's own", everything().addPolicyOnSyscall('fcntl', OWN).build().compile().program],
   ['stage 0', stage0Program(X64)],
   ['the filter of the launcher', launcherProgram(X64)],
   ['a filter without a listener', everyAction()],
   ['a filter with jumps beyond 255', longJumps()],
 ];
+
+function everything(): PolicyBuilder {
+  return new PolicyBuilder({ arch: X64 }).addPolicyOnMmap(OWN).defaultAction(dangerouslyAllowAllSyscalls);
+}
+
+function intersection(): Uint8Array {
+  const other = everything().blockSyscallWithErrno('read', 'EPERM').build();
+  return policies.node({ arch: X64 }).build().intersect(other).compile().program;
+}
 
 function everyAction(): Uint8Array {
   const number = (name: SyscallName): number => syscallTable(X64).number(name) ?? -1;
