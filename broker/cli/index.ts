@@ -6,7 +6,7 @@ import { printError } from './output.js';
 import { policyCommand } from './policy.js';
 
 const program = new Command('sallyport').description(
-  'run programs with a kernel-enforced policy, and look after policies',
+  'say what policies do, and look after them',
 );
 
 /** Commander would write lines of its own, and exit with 1, by which `policy check` means something else. */

@@ -102,7 +102,7 @@ describe('explain()', () => {
           }
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 
