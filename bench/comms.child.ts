@@ -4,5 +4,6 @@ if (process.send) {
 } else {
   const { sandboxMeHere } = await import('sallyport/sandboxee');
   const { comms } = await sandboxMeHere();
+  if (process.argv[2] === 'blocking') for (;;) comms.sendBytesSync(comms.recvBytesSync());
   for (;;) await comms.sendBytes(await comms.recvBytes());
 }

@@ -11,17 +11,19 @@ const PAYLOAD = Buffer.alloc(8, 7);
  */
 export async function benchComms(rounds: number, trips: number): Promise<void> {
   const child = fork(script, { serialization: 'advanced' });
-  const sandboxee = await launch(node(script), { policy: policies.node().build() });
+  const policy = policies.node().build();
+  const sandboxee = await launch(node(script), { policy });
+  const blocking = await launch(node(script, { args: ['blocking'] }), { policy });
   try {
     const variants = [
       { name: 'child_process.fork advanced', run: () => measure(() => tripThroughFork(child), trips) },
       { name: 'sallyport comms', run: () => measure(() => tripThroughComms(sandboxee), trips) },
+      { name: 'sallyport comms, blocking inside', run: () => measure(() => tripThroughComms(blocking), trips) },
     ];
     printTable('round trip of 8 bytes on one CPU', 'µs', await alternate(variants, rounds));
   } finally {
     child.kill('SIGKILL');
-    sandboxee.kill();
-    await sandboxee.result;
+    await Promise.all([sandboxee.close(), blocking.close()]);
   }
 }
 
