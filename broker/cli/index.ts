@@ -5,9 +5,7 @@ import { CommandFailure, EXIT_FAILURE } from './failure.js';
 import { printError } from './output.js';
 import { policyCommand } from './policy.js';
 
-const program = new Command('sallyport').description(
-  'say what policies do, and look after them',
-);
+const program = new Command('sallyport').description('say what policies do, and look after them');
 
 /** Commander would write lines of its own, and exit with 1, by which `policy check` means something else. */
 function failInOneLine(command: Command): void {
