@@ -119,6 +119,7 @@ describe('mapping', () => {
     if (buffer.transfer === undefined) {
       broker.unmap(buffer);
       broker.close(fd);
+      console.log('    this Node has no ArrayBuffer.prototype.transfer');
       this.skip();
       return;
     }

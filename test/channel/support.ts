@@ -74,7 +74,7 @@ export async function flood(
   await begin(
     sandboxee,
     ({ state }, bytes: Buffer, numbers: number[], most: number) => {
-      const { flood: run } = state as unknown as { flood: (message: Buffer, fds: number[], times: number) => string };
+      const run = state.flood as (message: Buffer, fds: number[], times: number) => string;
       console.log(run(bytes, numbers, most));
     },
     message,
