@@ -10,12 +10,14 @@ export interface SpeculationStatus {
 
 /** The layers that are known to be in force, or not, only once the sandboxee is through the gate. */
 export function gateLayers(filtersBefore: number, speculation: SpeculationStatus, preparation: Preparation): Layer[] {
-  const { limits, policy } = preparation;
+  const { limits, policy, mode } = preparation;
   const below = filtersBefore === 1 ? 'one filter' : `${filtersBefore} filters`;
   return [
     speculationLayer(speculation, preparation.speculationControls),
     on('seccomp', `policy '${policy.name}' in every thread, on top of ${below}`),
-    on('verification', 'threads, processes, maps and open files were looked through before go'),
+    mode === 'late'
+      ? on('verification', 'threads, processes, maps and open files were looked through before go')
+      : on('verification', 'filter and no_new_privs were looked at before its first instruction'),
     on(
       'memory-limit',
       `${limits.memory} bytes, looked at every ${SAMPLE_INTERVAL} ms, behind it RLIMIT_DATA; a fast hog overshoots by what it fills meanwhile`,

@@ -1,7 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Comms } from '../protocols/comms.js';
-import type { Fd } from '../protocols/fd.js';
 import {
   encodeFilter,
   type GateFailure,
@@ -57,7 +56,7 @@ export async function exchangeFilter(comms: Comms, flags: number, program: Uint8
   if (tag === Tag.GateFailed) throw installError(parseGateFailure(payload));
   if (listener === undefined) throw new GateError('gate:listener', 'the sandboxee sent no listener');
   try {
-    requireListener(listener);
+    requireListener(listener.number);
     await comms.recvControl(Tag.Sealed);
     return listener.release();
   } catch (error) {
@@ -72,8 +71,8 @@ function installError({ step, errno, message }: GateFailure): GateError {
 }
 
 /** Any other fd would leave the sandboxee's refused syscalls without an answer, and the broker without a report. */
-function requireListener({ number }: Fd): void {
-  const target = readlinkSync(`/proc/self/fd/${number}`);
+export function requireListener(fd: number): void {
+  const target = readlinkSync(`/proc/self/fd/${fd}`);
   if (target === 'anon_inode:seccomp notify') return;
   throw new GateError('gate:listener', `the sandboxee sent ${JSON.stringify(target)} for its listener`);
 }

@@ -6,10 +6,21 @@ export { Fd } from '../protocols/fd.js';
 export type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 export { escapeText } from '../protocols/text.js';
 export { KiB, MiB } from '../protocols/units.js';
+export type { DeclaredFd, DeclaredFds } from './declared-fds.js';
 export { LaunchError, OptionError } from './errors.js';
 export type { Events, SandboxeeEvents } from './events.js';
-export { type Executor, type NodeOptions, node } from './executor.js';
+export {
+  type Executor,
+  fromFd,
+  type NodeExecutor,
+  type NodeOptions,
+  node,
+  type ProgramExecutor,
+  type ProgramOptions,
+  program,
+} from './executor.js';
 export { launch } from './launch.js';
+export { dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 export { describeLayer, type Layer, type LayerName } from './layers.js';
 export type { HeldLimit, LimitName, Limits } from './limits.js';
 export { PlanError } from './plan/errors.js';
@@ -37,7 +48,6 @@ export {
   rule,
   type SyscallName,
 } from './policy/index.js';
-export { dangerouslyAllowSpeculation, type LaunchOptions } from './preparation.js';
 export {
   type Aftermath,
   type Denial,

@@ -14,6 +14,11 @@ export function kernelFeatures(): native.KernelFeatures {
   return known;
 }
 
+/** How the filter of a program that has one thread is installed, before it begins. */
+export function filterFlagsOfOne(): number {
+  return NEW_LISTENER | (kernelFeatures().waitKillableRecv ? WAIT_KILLABLE_RECV : 0);
+}
+
 /**
  * How the late filter is installed: in all threads or none, with a listener. With WAIT_KILLABLE_RECV (5.19) a signal that
  * is handled during an answered syscall does not restart it, which otherwise lasts for as long as signals keep coming.

@@ -1,6 +1,7 @@
 import { LaunchError } from './errors.js';
 import type { Executor } from './executor.js';
-import { type LaunchOptions, prepare } from './preparation.js';
+import type { LaunchOptions } from './launch-options.js';
+import { prepare } from './preparation.js';
 import { Sandboxee } from './sandboxee.js';
 import { Session } from './session.js';
 

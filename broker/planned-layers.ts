@@ -1,14 +1,14 @@
 import { type Layer, off, on } from './layers.js';
-import type { PlanIdentity } from './plan/build.js';
+import type { PlanIdentity, Start } from './plan/build.js';
 
 /** The layers that the launcher's plan brings about: a step that fails ends the launch, so that the plan tells the truth. */
-export function plannedLayers(identity: PlanIdentity, landlockAbi: number): Layer[] {
+export function plannedLayers(mode: Start['mode'], identity: PlanIdentity, landlockAbi: number): Layer[] {
   const root = identity.kind === 'root';
   return [
     root
       ? off('user-namespace', 'the broker is root, and gives the sandboxee a uid of its own instead')
       : on('user-namespace', `uid ${identity.uid} outside is an unprivileged uid inside`),
-    on('mount-namespace', 'a read-only root with Node, its libraries, the program and its modules'),
+    on('mount-namespace', 'a read-only root with the program, and what it was granted'),
     on('pid-namespace', 'sees no process but its own, and ends with its launcher'),
     on('network-namespace', 'no interface, no address, no route'),
     on('ipc-namespace', 'no System V IPC and no message queues of others'),
@@ -21,6 +21,8 @@ export function plannedLayers(identity: PlanIdentity, landlockAbi: number): Laye
     landlockAbi > 0
       ? on('landlock', `ABI ${landlockAbi}: reads and executes beneath its root, writes nothing, no TCP`)
       : off('landlock', 'the kernel has none'),
-    on('stage-0', 'no io_uring, no namespaces, no mounts, no ptrace from the first instruction on'),
+    mode === 'late'
+      ? on('stage-0', 'no io_uring, no namespaces, no mounts, no ptrace from the first instruction on')
+      : off('stage-0', 'the policy itself is in force from the first instruction on'),
   ];
 }

@@ -1,40 +1,29 @@
-import { join } from 'node:path';
-import { packageRoot } from '../native/locate.js';
+import { Fd } from '../protocols/fd.js';
+import type { FdLayout } from './declared-fds.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import { promiseFds } from './fd-account.js';
 import { Held } from './held.js';
 import { kernelFeatures } from './kernel.js';
+import { checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 import type { Layer } from './layers.js';
 import { leaseUid } from './lease.js';
-import type { Limits, ResolvedLimits } from './limits.js';
-import { type NodeRelease, nodeRelease } from './node-release.js';
+import type { ResolvedLimits } from './limits.js';
 import { buildPlan, type PlanIdentity } from './plan/build.js';
 import { encodePlan } from './plan/encode.js';
-import { visibleMounts } from './plan/visible.js';
 import { plannedLayers } from './planned-layers.js';
-import { launcherProgram, Policy, stage0Program } from './policy/index.js';
+import { launcherProgram, type Policy } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
-import { rlimitsOf } from './rlimits.js';
+import { startOf } from './start.js';
 
-/** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
-export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
-
-export interface LaunchOptions {
-  /** What it may ask of the kernel once it is through the gate. */
-  readonly policy: Policy;
-  readonly limits?: Limits;
-  /** Ends the launch, and later the sandboxee, when it is aborted. */
-  readonly signal?: AbortSignal;
-  /** What the sandboxee takes for the name of its host. Default `sandboxee`. */
-  readonly hostname?: string;
-  readonly speculation?: typeof dangerouslyAllowSpeculation;
-}
-
-/** Everything that is decided before anything is started. Holds the uid lease and the share of fds. */
+/** Everything that is decided before anything is started. Holds the uid lease, the share of fds, and the fds to be moved. */
 export interface Preparation extends Disposable {
+  readonly mode: 'late' | 'exec';
   readonly plan: Uint8Array;
   readonly policy: Policy;
+  readonly fds: FdLayout;
+  /** What is executed, where it is an fd. */
+  readonly file: Fd | undefined;
   readonly limits: ResolvedLimits;
   /** Those that the plan brings about, and that the launcher would have failed without. */
   readonly layers: readonly Layer[];
@@ -47,7 +36,6 @@ export interface Preparation extends Disposable {
   readonly signal: AbortSignal | undefined;
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation'];
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
 const OOM_SCORE = 500;
 
@@ -55,50 +43,42 @@ const OOM_SCORE = 500;
 export async function prepare(executor: Executor, options: LaunchOptions): Promise<Preparation> {
   checkOptions(executor, options);
   options.signal?.throwIfAborted();
-  const limits = resolveLimits(options.limits);
-  const release = await nodeRelease(executor.execPath);
   const held = new Held();
   try {
+    const file = executor.kind === 'program' && executor.file.kind === 'fd' ? executor.file.fd : undefined;
+    holdFds(held, executor.fds, file);
+    const limits = resolveLimits(options.limits);
     const identity = chooseIdentity(held);
     const ownAccount = identity.kind === 'root';
     held.add(promiseFds(limits.openFiles, ownAccount));
     const speculationControls = options.speculation !== dangerouslyAllowSpeculation;
+    const { policy } = options;
+    const { landlockAbi } = kernelFeatures();
+    const { program, mounts, start, rlimits, fds } = await startOf(executor, { policy, limits, identity });
     const plan = encodePlan(
       buildPlan({
         identity,
-        program: {
-          path: executor.execPath,
-          argv: [executor.execPath, ...nodeArguments(executor, release), executor.script, ...executor.args],
-          env: executor.env,
-          cwd: '/',
-        },
-        mounts: await visibleMounts({
-          execPath: executor.execPath,
-          script: executor.script,
-          sallyport: { root: packageRoot(), paths: ownPaths() },
-          read: executor.read,
-          reader: identity.kind === 'root' ? identity : undefined,
-        }),
+        program,
+        mounts,
         tmpfs: [],
         hostname: options.hostname ?? 'sandboxee',
-        rlimits: rlimitsOf(limits, release.major, executor.workerThreads).filter(
-          ({ resource }) => ownAccount || resource !== 'nofile',
-        ),
+        rlimits: rlimits.filter(({ resource }) => ownAccount || resource !== 'nofile'),
         oomScoreAdj: OOM_SCORE,
-        stage0: stage0Program(options.policy.arch),
-        supervisor: launcherProgram(options.policy.arch),
-        landlockAbi: kernelFeatures().landlockAbi,
+        start,
+        supervisor: launcherProgram(policy.arch),
+        landlockAbi,
         speculationControls,
-        declaredFds: 0,
+        fds,
       }),
     );
-    const layers = plannedLayers(identity, kernelFeatures().landlockAbi);
-    options.policy.compile();
     return {
+      mode: start.mode,
       plan,
-      policy: options.policy,
+      policy,
+      fds: executor.fds,
+      file,
       limits,
-      layers,
+      layers: plannedLayers(start.mode, identity, landlockAbi),
       speculationControls,
       ownAccount,
       signal: options.signal,
@@ -110,31 +90,19 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
   }
 }
 
-function checkOptions(executor: Executor, options: LaunchOptions): void {
-  if (executor?.kind !== 'node') throw new OptionError('launch().executor', 'give it what node() makes');
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError('launch().options', 'give it at least { policy: policies.node().build() }');
-  }
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.includes(name)) {
-      throw new OptionError(`launch().${name}`, `no such option; there are ${OPTION_NAMES.join(', ')}`);
+/** They are moved, also when the launch fails: what was not passed on is closed with the preparation. */
+function holdFds(held: Held, { placed }: FdLayout, file: Fd | undefined): void {
+  for (const { name, source } of [...placed, ...(file ? [{ name: 'the file to execute', source: file }] : [])]) {
+    if (!(source instanceof Fd)) continue;
+    held.add(source);
+    try {
+      void source.number;
+    } catch {
+      throw new OptionError(
+        'launch().executor',
+        `${name} was closed or moved before: an executor that has fds serves one launch; make another, with dup()`,
+      );
     }
-  }
-  if (!(options.policy instanceof Policy)) {
-    throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
-  }
-  const { limits, signal, hostname, speculation } = options;
-  if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
-    throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
-  }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new OptionError('launch().signal', 'give it the signal of an AbortController');
-  }
-  if (hostname !== undefined && typeof hostname !== 'string') {
-    throw new OptionError('launch().hostname', `${String(hostname)} is not a string`);
-  }
-  if (speculation !== undefined && speculation !== dangerouslyAllowSpeculation) {
-    throw new OptionError('launch().speculation', 'the only value is the token dangerouslyAllowSpeculation');
   }
 }
 
@@ -145,20 +113,4 @@ function chooseIdentity(held: Held): PlanIdentity {
   if (uid !== 0) return { kind: 'user', uid, gid };
   const lease = held.add(leaseUid());
   return { kind: 'root', uid: lease.uid, gid: lease.uid };
-}
-
-/**
- * Where Node can, SIGUSR1 starts no inspector: inside, that is a violation on any signal's say (Node 20 lacks the option;
- * there the SDK handles the signal). No option of V8's is added, such as a heap limit: any makes V8 reject the code cache
- * in the binary, and costs a quarter of Node's start.
- */
-function nodeArguments(executor: Executor, { major, minor }: NodeRelease): string[] {
-  const canDisable = major >= 24 || (major === 22 && minor >= 14);
-  return [...(canDisable ? ['--disable-sigusr1'] : []), ...executor.execArgv];
-}
-
-/** Of the package itself: nothing of the broker's addon, and no sources. */
-function ownPaths(): string[] {
-  const root = packageRoot();
-  return ['package.json', 'dist', 'native/build/Release/sandboxee.node'].map((path) => join(root, path));
 }

@@ -10,11 +10,12 @@ export function resolveLimits(limits: Limits = {}): ResolvedLimits {
       throw new OptionError(`limits.${name}`, `no such limit; there are ${NAMES.join(', ')}`);
     }
   }
-  const entries = NAMES.map((name) => [name, checked(name, limits[name])] as const);
+  const entries = NAMES.map((name) => [name, checkedLimit(name, limits[name])] as const);
   return Object.fromEntries(entries) as Record<LimitName, number>;
 }
 
-function checked(name: LimitName, value: number | undefined): number {
+/** Throws an `OptionError` for a non-integer or a value out of range; the default for undefined. */
+export function checkedLimit(name: LimitName, value: number | undefined): number {
   const rule = LIMIT_RULES[name];
   if (value === undefined) return rule.fallback;
   if (value === Infinity && rule.mayBeInfinite) return value;

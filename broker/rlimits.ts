@@ -11,6 +11,9 @@ const DATA_BASE: readonly { readonly major: number; readonly base: number; reado
   { major: 0, base: 112 * MiB, worker: 80 * MiB },
 ];
 
+/** What runtimes of any kind map beforehand without touching it (Node 24: 640 MiB); RLIMIT_DATA is the sampler's second belt. */
+const PROGRAM_BASE = 1024 * MiB;
+
 /** RLIMIT_DATA lets a hog pass `memory` by this much, so that the sampler sees it above the limit and names it. */
 const DATA_HEADROOM = 64 * MiB;
 
@@ -20,21 +23,28 @@ export interface Rlimit {
   readonly hard: number;
 }
 
+export function nodeRlimits(limits: ResolvedLimits, nodeMajor: number, workerThreads: number): Rlimit[] {
+  const room = DATA_BASE.find((entry) => nodeMajor >= entry.major) ?? { base: 0, worker: 0 };
+  return rlimitsOf(limits, room.base + room.worker * workerThreads);
+}
+
+export function programRlimits(limits: ResolvedLimits): Rlimit[] {
+  return rlimitsOf(limits, PROGRAM_BASE);
+}
+
 /**
  * The kernel's half of the limits. `openFiles` and `processes` are set one above what was asked (and one more for the
  * launcher), so that a sandboxee that goes beyond is seen there by the sampler and named, and can go no further.
  * RLIMIT_CORE is 1, not 0: 0 does not stop a core pattern that is a pipe.
  */
-export function rlimitsOf(limits: ResolvedLimits, nodeMajor: number, workerThreads: number): Rlimit[] {
-  const room = DATA_BASE.find((entry) => nodeMajor >= entry.major) ?? { base: 0, worker: 0 };
-  const data = limits.memory + room.base + room.worker * workerThreads + DATA_HEADROOM;
+function rlimitsOf(limits: ResolvedLimits, dataBase: number): Rlimit[] {
   const rlimits: Rlimit[] = [
     equal('core', 1),
     equal('msgqueue', 0),
     equal('fsize', limits.fileSize),
     equal('nofile', openFilesLimit(limits)),
     equal('nproc', limits.processes + 2),
-    equal('data', data),
+    equal('data', limits.memory + dataBase + DATA_HEADROOM),
   ];
   if (limits.cpuTime !== Infinity) {
     const seconds = Math.ceil(limits.cpuTime / 1000);

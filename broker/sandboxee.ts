@@ -1,7 +1,9 @@
 import type { Comms } from '../protocols/comms.js';
+import type { Fd } from '../protocols/fd.js';
 import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 import type { Events } from './events.js';
 import type { Layer } from './layers.js';
+import { checkedLimit } from './resolve-limits.js';
 import type { Result } from './result.js';
 import type { Session } from './session.js';
 
@@ -20,6 +22,20 @@ export class Sandboxee implements AsyncDisposable {
   /** Typed values, fds and shared buffers, in order. */
   get comms(): Comms {
     return this.#session.comms;
+  }
+
+  /** The broker's ends of the pipes and sockets that the executor declared, by name. Each is the caller's to close. */
+  get fds(): ReadonlyMap<string, Fd> {
+    return this.#session.fds;
+  }
+
+  /**
+   * Sets the wall time anew, e.g. for one request.
+   *
+   * @param time milliseconds from now on; `Infinity` lifts it
+   */
+  setWallTime(time: number): void {
+    this.#session.setWallTime(checkedLimit('wallTime', time));
   }
 
   /** Its process id as the broker sees it. */

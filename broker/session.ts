@@ -5,15 +5,17 @@ import { BufferPool } from '../protocols/buffer-pool.js';
 import { Comms } from '../protocols/comms.js';
 import { EndpointTransport } from '../protocols/endpoint-transport.js';
 import { PeerGone } from '../protocols/errors.js';
+import type { Fd } from '../protocols/fd.js';
 import { defaultLimits } from '../protocols/limits.js';
 import { Tag } from '../protocols/tags.js';
+import { Clock } from './clocks.js';
 import { publish } from './diagnostics.js';
 import { explainEnding } from './ending.js';
 import { createEvents } from './events.js';
-import { exchangeFilter, GateError, receiveHello } from './gate.js';
+import { firstExecOf } from './first-exec.js';
+import { GateError } from './gate.js';
 import { gateLayers } from './gate-layers.js';
 import { Held } from './held.js';
-import { filterFlags, kernelFeatures } from './kernel.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
@@ -21,10 +23,10 @@ import type { Preparation } from './preparation.js';
 import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
 import { ProcessView, pidOf } from './process/process-view.js';
 import { Sampler } from './process/sampler.js';
-import { verifyGate } from './process/verify.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
 import type { Aftermath, Denial, Ending, ResourceUsage, Result, Violation } from './result.js';
 import { openFilesLimit } from './rlimits.js';
+import { type Sealed, sealBeforeExec, sealLate } from './seal.js';
 import { fromEarlyEnd, fromStepFailure, setupError } from './setup-errors.js';
 import { wire } from './wiring.js';
 
@@ -40,15 +42,17 @@ export class Session {
   readonly events = createEvents();
   readonly comms: Comms;
   readonly pool: BufferPool;
+  /** The broker's ends of declared pipes and sockets. Each is the user's, who closes it. */
+  readonly fds: ReadonlyMap<string, Fd>;
   /** Never rejects. */
   readonly result: Promise<Result>;
 
   readonly #preparation: Preparation;
   readonly #process: LaunchedProcess;
   readonly #commsInode: bigint;
-  readonly #output: { readonly stdout: OutputReader; readonly stderr: OutputReader };
+  readonly #output: { readonly stdout: OutputReader | undefined; readonly stderr: OutputReader | undefined };
   readonly #held = new Held();
-  readonly #started = performance.now();
+  readonly #wall: Clock;
   readonly #denials: Denial[] = [];
   #layers: readonly Layer[];
   #sampler: Sampler | undefined;
@@ -64,9 +68,10 @@ export class Session {
     const { limits, signal } = preparation;
     this.#layers = preparation.layers;
     try {
-      const wiring = wire(preparation.plan);
+      const wiring = wire(preparation.plan, preparation.fds, preparation.file);
       this.#process = wiring.process;
       this.#commsInode = wiring.commsInode;
+      this.fds = wiring.fds;
       this.#output = { stdout: this.#read('stdout', wiring.stdout), stderr: this.#read('stderr', wiring.stderr) };
       this.pool = new BufferPool(bufferOperations, {
         sharedMemory: limits.sharedMemory,
@@ -74,7 +79,7 @@ export class Session {
       });
       this.comms = new Comms(new EndpointTransport(wiring.comms), {
         role: 'broker',
-        phase: 'handshake',
+        phase: preparation.mode === 'late' ? 'handshake' : 'open',
         fds: receivedFds,
         buffers: this.pool,
         onViolation: ({ message }) => {
@@ -88,7 +93,10 @@ export class Session {
       throw error;
     }
     this.comms.start().unref();
-    this.#startClocks(limits.gateTime, limits.wallTime, signal);
+    this.#wall = this.#held.add(new Clock((asked, used) => this.end({ status: 'timeout', asked, used })));
+    this.#wall.arm(limits.wallTime);
+    this.#startGateClock(limits.gateTime);
+    if (signal) this.#heed(signal);
     this.result = this.#process.ended.then((end) => this.#finish(end));
     void this.result.then((result) => {
       publish('result', { pid: this.pid, result });
@@ -98,6 +106,11 @@ export class Session {
 
   get pid(): number {
     return this.#view?.pid ?? -1;
+  }
+
+  /** Milliseconds from now, or `Infinity`. */
+  setWallTime(time: number): void {
+    this.#wall.arm(time);
   }
 
   get layers(): readonly Layer[] {
@@ -132,33 +145,37 @@ export class Session {
     this.#view = sandboxee;
     this.#watch(launcher, sandboxee);
 
-    await receiveHello(this.comms);
-    const filtersBefore = sandboxee.status().seccompFilters;
-    const { policy } = this.#preparation;
-    const listener = await exchangeFilter(this.comms, filterFlags(), policy.compile().program);
+    const sealed = await this.#seal(launcher, sandboxee);
+    if (sealed === undefined) return;
     try {
-      const sameFileTable = kernelFeatures().kcmp ? native.sameFileTable : undefined;
-      const finding = await verifyGate({
-        filtersBefore,
-        commsInode: this.#commsInode,
-        declared: new Set(),
-        launcher,
-        sandboxee,
-        sameFileTable,
-      });
-      if (finding) throw new GateError(finding.step, finding.detail, finding.hint);
       const { ownAccount, limits } = this.#preparation;
       if (!ownAccount) native.limitOpenFiles(sandboxee.pid, openFilesLimit(limits));
       if (!native.signalPidfd(pidfd, 0)) throw new GateError('gate:verification', 'it ended while it was verified', '');
     } catch (error) {
-      closeSync(listener);
+      closeSync(sealed.listener);
       throw error;
     }
-    this.#startMonitor(listener, pidfd);
-    this.#layers = [...this.#layers, ...gateLayers(filtersBefore, sandboxee.speculation(), this.#preparation)];
-    await this.comms.sendControl(Tag.Go);
-    this.#gone = this.#cause === undefined;
+    // Before an exec is admitted: afterwards there is another program, and its memory, to look at.
+    this.#layers = [...this.#layers, ...gateLayers(sealed.filtersBelow, sandboxee.speculation(), this.#preparation)];
+    this.#startMonitor(sealed.listener, pidfd, sandboxee.pid);
+    await this.#letGo();
     if (this.#gone) publish('launch', { pid: this.pid, layers: this.#layers });
+  }
+
+  #seal(launcher: ProcessView, sandboxee: ProcessView): Promise<Sealed | undefined> {
+    const { mode, policy, fds } = this.#preparation;
+    if (mode === 'exec') return sealBeforeExec(this.#process, sandboxee);
+    const { program } = policy.compile(fds.comms);
+    return sealLate({ comms: this.comms, commsInode: this.#commsInode, fds, launcher, sandboxee, program });
+  }
+
+  async #letGo(): Promise<void> {
+    if (this.#preparation.mode === 'late') {
+      await this.comms.sendControl(Tag.Go);
+      this.#gone = this.#cause === undefined;
+    } else {
+      this.#gone = (await this.#process.executed) && this.#cause === undefined;
+    }
   }
 
   #watch(launcher: ProcessView, sandboxee: ProcessView): void {
@@ -174,26 +191,23 @@ export class Session {
     );
   }
 
-  #startMonitor(listener: number, pidfd: number): void {
-    const { policy } = this.#preparation;
-    this.#monitor = new Monitor(
-      listener,
-      pidfd,
-      { ...policy.compile(), arch: policy.arch },
-      {
-        onDenial: (denial) => {
-          this.#denials.push(denial);
-          if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
-          publish('denial', { pid: this.pid, denial });
-          this.events.emit('denial', denial);
-        },
-        onDropped: (count) => this.events.emit('denials-dropped', count),
-        onViolation: (violation) => this.#violated(violation),
-        onFailure: (message) => {
-          this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
-        },
+  #startMonitor(listener: number, pidfd: number, tid: number): void {
+    const { policy, fds, mode } = this.#preparation;
+    const compiled = policy.compile(fds.comms);
+    const { execveat: number, argument } = firstExecOf(compiled);
+    this.#monitor = new Monitor(listener, pidfd, compiled, mode === 'exec' ? { tid, number, argument } : undefined, {
+      onDenial: (denial) => {
+        this.#denials.push(denial);
+        if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
+        publish('denial', { pid: this.pid, denial });
+        this.events.emit('denial', denial);
       },
-    );
+      onDropped: (count) => this.events.emit('denials-dropped', count),
+      onViolation: (violation) => this.#violated(violation),
+      onFailure: (message) => {
+        this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
+      },
+    });
   }
 
   #violated(violation: Violation): void {
@@ -203,33 +217,26 @@ export class Session {
     this.events.emit('violation', violation);
   }
 
-  #startClocks(gateTime: number, wallTime: number, signal: AbortSignal | undefined): void {
-    const gate = setTimeout(() => {
-      if (this.#gone) return;
-      const detail = `it did not enter the gate within ${gateTime} ms`;
-      this.end(setupError('gate:deadline', detail, 'call sandboxMeHere(), or raise limits.gateTime'));
-    }, gateTime).unref();
-    this.#held.defer(() => clearTimeout(gate));
-    if (wallTime !== Infinity) {
-      const wall = setTimeout(
-        () => this.end({ status: 'timeout', asked: wallTime, used: this.#elapsed() }),
-        wallTime,
-      ).unref();
-      this.#held.defer(() => clearTimeout(wall));
-    }
-    if (signal) {
-      const abort = (): void => this.end({ status: 'killed', reason: 'its AbortSignal was aborted' });
-      signal.addEventListener('abort', abort, { once: true });
-      this.#held.defer(() => signal.removeEventListener('abort', abort));
-      if (signal.aborted) abort();
-    }
+  #startGateClock(gateTime: number): void {
+    const gate = this.#held.add(
+      new Clock(() => {
+        if (this.#gone) return;
+        const detail = `it did not enter the gate within ${gateTime} ms`;
+        this.end(setupError('gate:deadline', detail, 'call sandboxMeHere(), or raise limits.gateTime'));
+      }),
+    );
+    gate.arm(gateTime);
   }
 
-  #elapsed(): number {
-    return Math.round(performance.now() - this.#started);
+  #heed(signal: AbortSignal): void {
+    const abort = (): void => this.end({ status: 'killed', reason: 'its AbortSignal was aborted' });
+    signal.addEventListener('abort', abort, { once: true });
+    this.#held.defer(() => signal.removeEventListener('abort', abort));
+    if (signal.aborted) abort();
   }
 
-  #read(stream: 'stdout' | 'stderr', fd: number): OutputReader {
+  #read(stream: 'stdout' | 'stderr', fd: number | undefined): OutputReader | undefined {
+    if (fd === undefined) return undefined;
     return new OutputReader(fd, (text) => this.events.emit('output', stream, text));
   }
 
@@ -249,7 +256,7 @@ export class Session {
       usage,
       layers: this.#layers,
       denials: [...this.#denials],
-      stderr: this.#output.stderr.tail,
+      stderr: this.#output.stderr?.tail ?? '',
     };
     const result: Result = { ...ending, ...aftermath };
     this.comms.attachResult(result);
@@ -259,7 +266,8 @@ export class Session {
   async #takeInTheLast(): Promise<void> {
     this.#monitor?.report();
     this.#monitor?.[Symbol.dispose]();
-    await Promise.all([this.#output.stdout.finish(), this.#output.stderr.finish(), this.comms.finish(END_PATIENCE)]);
+    const { stdout, stderr } = this.#output;
+    await Promise.all([stdout?.finish(), stderr?.finish(), this.comms.finish(END_PATIENCE)]);
     // What it said of its failure may be among the last that it sent, and nothing of what is released may be in use.
     await this.#passing.catch(() => {});
   }
@@ -276,7 +284,7 @@ export class Session {
     const peak = this.#sampler?.peak;
     const ending = status && peak ? explainEnding({ status, usage, limits, peak }) : undefined;
     if (ending?.status === 'limit') return ending;
-    if (!this.#gone) return fromEarlyEnd(status, this.#output.stderr.tail);
+    if (!this.#gone) return fromEarlyEnd(status, this.#output.stderr?.tail ?? '');
     return ending ?? { status: 'internal-error', message: 'the launcher ended without a word about its sandboxee' };
   }
 }

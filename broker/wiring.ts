@@ -2,6 +2,9 @@ import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import * as native from '../native/broker.js';
 import { launcherPath } from '../native/locate.js';
 import { Seal } from '../native/shared.js';
+import { Fd } from '../protocols/fd.js';
+import { type DeclaredFd, extraFds, type FdLayout, type PlacedFd } from './declared-fds.js';
+import { Held } from './held.js';
 import { LaunchedProcess } from './process/launched.js';
 
 /** The broker's ends of everything that it has in common with one sandboxee. Each is owned by who takes it. */
@@ -10,48 +13,98 @@ export interface Wiring {
   readonly comms: number;
   /** Of the sandboxee's end, by which verification recognises it. */
   readonly commsInode: bigint;
-  readonly stdout: number;
-  readonly stderr: number;
+  /** What is read of its output; undefined where the executor declared something else there. */
+  readonly stdout: number | undefined;
+  readonly stderr: number | undefined;
+  /** The broker's ends of declared pipes and sockets, by name. */
+  readonly fds: ReadonlyMap<string, Fd>;
 }
 
 const NOTHING_CHANGES = Seal.Seal | Seal.Shrink | Seal.Grow | Seal.Write;
 
-/** Makes sockets and pipes, starts the launcher with the other ends and the plan, and closes those here. */
-export function wire(plan: Uint8Array): Wiring {
-  const forLauncher: number[] = [];
-  const own: number[] = [];
-  const pair = ([mine, theirs]: readonly [number, number]): { mine: number; theirs: number } => {
-    own.push(mine);
-    forLauncher.push(theirs);
-    return { mine, theirs };
-  };
+/**
+ * Makes sockets and pipes, starts the launcher with the other ends and the plan, and closes those here.
+ *
+ * @param file what is executed where it is an fd; the last of those declared. Moved.
+ */
+export function wire(plan: Uint8Array, layout: FdLayout, file: Fd | undefined): Wiring {
+  using theirs = new Held();
+  const ours = new Held();
   try {
-    const comms = pair(native.socketpair());
-    const life = pair(native.socketpair());
-    const stdout = pair(native.pipe());
-    const stderr = pair(native.pipe());
-    const stdin = openSync('/dev/null', 'r');
-    forLauncher.push(stdin);
-    const planMemory = memoryOf(plan);
-    forLauncher.push(planMemory);
+    const ends = new Ends(ours, theirs);
+    const comms = ends.pair(native.socketpair());
+    const life = ends.pair(native.socketpair());
+    const fds = new Map<string, Fd>();
+    const byNumber = new Map(layout.placed.map((placed) => [placed.number, ends.declared(placed, fds)]));
+    const stdin = byNumber.get(0) ?? ends.give(openSync('/dev/null', 'r'));
+    const stdout = byNumber.has(1) ? undefined : ends.pair(native.pipe());
+    const stderr = byNumber.has(2) ? undefined : ends.pair(native.pipe());
     const commsInode = fstatSync(comms.theirs, { bigint: true }).ino;
-    const ends = {
-      stdin,
-      stdout: stdout.theirs,
-      stderr: stderr.theirs,
-      comms: comms.theirs,
-      life: life.theirs,
-      plan: planMemory,
-    };
-    own.splice(own.indexOf(life.mine), 1);
-    const process = new LaunchedProcess(launcherPath(), ends, life.mine);
-    return { process, comms: comms.mine, commsInode, stdout: stdout.mine, stderr: stderr.mine };
+    const process = new LaunchedProcess(
+      launcherPath(),
+      {
+        stdin,
+        stdout: stdout?.theirs ?? byNumber.get(1) ?? stdin,
+        stderr: stderr?.theirs ?? byNumber.get(2) ?? stdin,
+        comms: comms.theirs,
+        life: life.theirs,
+        plan: ends.give(memoryOf(plan)),
+        declared: [
+          ...extraFds(layout).map(({ number }) => byNumber.get(number) ?? stdin),
+          ...(file === undefined ? [] : [ends.give(file.release())]),
+        ],
+      },
+      life.mine,
+    );
+    return { process, comms: comms.mine, commsInode, stdout: stdout?.mine, stderr: stderr?.mine, fds };
   } catch (error) {
-    for (const fd of own) closeSync(fd);
+    ours[Symbol.dispose]();
     throw error;
-  } finally {
-    for (const fd of forLauncher) closeSync(fd);
   }
+}
+
+interface Pair {
+  readonly mine: number;
+  readonly theirs: number;
+}
+
+class Ends {
+  readonly #ours: Held;
+  readonly #theirs: Held;
+
+  constructor(ours: Held, theirs: Held) {
+    this.#ours = ours;
+    this.#theirs = theirs;
+  }
+
+  pair([mine, theirs]: readonly [number, number]): Pair {
+    this.#ours.defer(() => closeSync(mine));
+    return { mine, theirs: this.give(theirs) };
+  }
+
+  /** Closed here once the launcher has it. */
+  give(fd: number): number {
+    this.#theirs.defer(() => closeSync(fd));
+    return fd;
+  }
+
+  /** The sandboxee's end; the broker's, where there is one, goes into `fds`. */
+  declared({ name, number, source }: PlacedFd, fds: Map<string, Fd>): number {
+    if (source instanceof Fd) return this.give(source.release());
+    const [mine, theirs] = madeFor(source, number);
+    const other = this.give(theirs);
+    const own = Fd.adopt(mine);
+    this.#ours.add(own);
+    fds.set(name, own);
+    return other;
+  }
+}
+
+/** The sandboxee writes to a pipe, and reads its stdin. */
+function madeFor(source: Exclude<DeclaredFd, Fd>, number: number): readonly [mine: number, theirs: number] {
+  if (source === 'socket') return native.socketpair();
+  const [read, write] = native.pipe();
+  return number === 0 ? [write, read] : [read, write];
 }
 
 function memoryOf(plan: Uint8Array): number {

@@ -93,6 +93,14 @@ export interface MonitorOptions {
   harmlessPaths: string[];
   /** Numbers above are answered ENOSYS, without a report. */
   unknownAbove: number;
+  /** The execveat by which a filtered program begins, admitted once: its thread, its number, its sixth argument. */
+  firstExec: FirstExec | null;
+}
+
+export interface FirstExec {
+  tid: number;
+  number: number;
+  argument: number;
 }
 
 export interface Monitor {

@@ -73,6 +73,7 @@ const rules = new Map<number, FrameRule>([
   [Tag.Launched, rule(shortText, 'launcher', 'life', true)],
   [Tag.Failed, rule(shortText, 'launcher', 'life')],
   [Tag.Exited, rule(shortText, 'launcher', 'life')],
+  [Tag.Executed, rule(0, 'launcher', 'life')],
 ]);
 
 /** Throws ProtocolError for a reserved tag that nobody defined. */

@@ -34,6 +34,7 @@ export const Tag = {
   Launched: 0x80010031,
   Failed: 0x80010032,
   Exited: 0x80010033,
+  Executed: 0x80010034,
 } as const;
 
 /** User tags are below this. */

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   FIELD_KINDS,
+  FIRST_EXEC,
   type FieldKind,
   LIFE_FD,
   OPERATIONS,
@@ -64,6 +65,8 @@ ${limits.join('\n')}
 #define SALLYPORT_FD_NUMBERS ${PLAN_LIMITS.fdNumbers}
 #define SALLYPORT_LIFE_FD ${LIFE_FD}
 #define SALLYPORT_PLAN_FD ${PLAN_FD}
+/* The sixth argument of the one execveat that a monitor admits. */
+#define SALLYPORT_FIRST_EXEC ${hexadecimal(FIRST_EXEC)}
 
 /* X(number, name, shape): u, i, q numbers of 32 bits, signed, of 64 bits; f 0 or 1; s text; p absolute path; b bytes;
  * S, U, Q lists of texts, of 32-bit and of 64-bit numbers. */

@@ -48,6 +48,8 @@ export const targets = [
       'main.c',
       'plan.c',
       'report.c',
+      'run.c',
+      'run_filtered.c',
       'steps_fds.c',
       'steps_identity.c',
       'steps_landlock.c',

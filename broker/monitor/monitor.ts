@@ -5,9 +5,6 @@ import type { CompiledPolicy } from '../policy/policy.js';
 import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
 import type { Denial, RefusedSyscall, Violation } from '../result.js';
 
-/** A compiled policy, for the architecture that it was compiled for (AUDIT_ARCH_*). */
-export type MonitoredPolicy = CompiledPolicy & { readonly arch: number };
-
 export interface MonitorHandlers {
   readonly onDenial: (denial: Denial) => void;
   /** Denials that came faster than they were taken, and are only counted. */
@@ -32,8 +29,17 @@ export class Monitor implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #lastReport = -PAUSE;
 
-  /** @param listener owned from now on, also when this throws */
-  constructor(listener: number, killPidfd: number, policy: MonitoredPolicy, handlers: MonitorHandlers) {
+  /**
+   * @param listener owned from now on, also when this throws
+   * @param begins the exec that begins the program, where the filter was there before it
+   */
+  constructor(
+    listener: number,
+    killPidfd: number,
+    policy: CompiledPolicy,
+    begins: native.FirstExec | undefined,
+    handlers: MonitorHandlers,
+  ) {
     this.#handlers = handlers;
     this.#arch = policy.arch;
     this.#native = new native.Monitor(
@@ -44,6 +50,7 @@ export class Monitor implements Disposable {
         answers: policy.answers,
         pathArguments: policy.pathArguments,
         unknownAbove: policy.unknownAbove,
+        firstExec: begins ?? null,
         pathDenialIsViolation: policy.pathDenialIsViolation,
         harmlessPaths: [...policy.harmlessPaths],
       },

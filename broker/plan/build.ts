@@ -9,7 +9,7 @@ import {
 } from './kernel-constants.js';
 import { landlockStep } from './landlock.js';
 import { comparePaths, type Mount, type TmpfsMount } from './mounts.js';
-import { FIRST_DECLARED_FD, PLAN_LIMITS } from './ops.js';
+import { COMMS_FD_OF_LAUNCHER, FIRST_DECLARED_FD, PLAN_LIMITS } from './ops.js';
 import type { Step } from './steps.js';
 
 /** The ids in the user namespace of an ordinary user's sandboxee. */
@@ -20,8 +20,7 @@ const STAGING_SIZE = 64n * 1024n;
 /** The root holds folders, empty files to mount on and symlinks; a symlink of more than 127 bytes takes a page. */
 const ROOT_SIZE = 1024n * 1024n;
 const MASK_SIZE = 4096n;
-/** The comms socket is the last fd that every sandboxee has. */
-const STANDARD_FDS = [0, 1, 2, 3];
+const STDIO = [0, 1, 2];
 const HOST_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/;
 
 export type PlanIdentity =
@@ -46,15 +45,35 @@ export interface PlanInput {
   readonly rlimits: readonly { readonly resource: RlimitName; readonly soft: number; readonly hard: number }[];
   /** -1000 to 1000. */
   readonly oomScoreAdj: number;
-  /** sock_filter[] */
-  readonly stage0: Uint8Array;
+  readonly start: Start;
+  /** sock_filter[] of the launcher itself, once it supervises. */
   readonly supervisor: Uint8Array;
   /** 0: the kernel has none. */
   readonly landlockAbi: number;
   /** Whether store bypass and indirect branches stop being speculated on. */
   readonly speculationControls: boolean;
-  /** How many fds the broker declared; inside they follow the comms socket. */
-  readonly declaredFds: number;
+  readonly fds: FdNumbers;
+}
+
+/** When the program's filter comes into force. Filters are sock_filter[]. */
+export type Start =
+  /** When the program asks for it; until then there is stage 0. */
+  | { readonly mode: 'late'; readonly stage0: Uint8Array }
+  /** Before its first instruction. */
+  | {
+      readonly mode: 'exec';
+      readonly filter: Uint8Array;
+      /** SECCOMP_FILTER_FLAG_* */
+      readonly flags: number;
+      /** The number inside of the fd to execute, one of those declared; undefined: what `program.path` names. */
+      readonly file: number | undefined;
+    };
+
+/** The numbers inside of what the broker passes besides stdio. */
+export interface FdNumbers {
+  readonly comms: number;
+  /** In the order in which the launcher gets them. */
+  readonly declared: readonly number[];
 }
 
 /** The launcher's sequence, as steps. The order matters: each privilege goes as soon as no later step needs it. */
@@ -66,7 +85,7 @@ export function buildPlan(input: PlanInput): Step[] {
     );
   }
   return [
-    keepFds(input.declaredFds),
+    keepFds(input.fds),
     { op: 'oomScoreAdj', value: input.oomScoreAdj },
     ...namespaces(identity),
     { op: 'pidNamespace' },
@@ -93,26 +112,31 @@ export function buildPlan(input: PlanInput): Step[] {
       ? [{ op: 'speculation', controls: Object.values(SPECULATION_CONTROLS) } satisfies Step]
       : []),
     { op: 'notDumpable' },
-    { op: 'stage0', filter: input.stage0 },
-    {
-      op: 'run',
-      path: program.path,
-      arguments: program.argv,
-      environment: Object.entries(program.env).map(([name, value]) => `${name}=${value}`),
-      supervisor: input.supervisor,
-    },
+    ...begin(input),
   ];
 }
 
-function keepFds(declared: number): Step {
-  const most = PLAN_LIMITS.keptFds - STANDARD_FDS.length;
-  if (declared > most)
-    throw new PlanError(`${declared} fds are declared, where ${most} are the most; send the others over comms`);
-  const extra = Array.from({ length: declared }, (_, index) => index);
+function begin({ program, start, supervisor }: PlanInput): Step[] {
+  const { path, argv } = program;
+  const environment = Object.entries(program.env).map(([name, value]) => `${name}=${value}`);
+  if (start.mode === 'late') {
+    return [
+      { op: 'stage0', filter: start.stage0 },
+      { op: 'run', path, arguments: argv, environment, supervisor },
+    ];
+  }
+  const { filter, flags, file = -1 } = start;
+  return [{ op: 'runFiltered', path, file, arguments: argv, environment, supervisor, filter, flags }];
+}
+
+function keepFds({ comms, declared }: FdNumbers): Step {
+  const most = PLAN_LIMITS.keptFds - STDIO.length - 1;
+  if (declared.length > most)
+    throw new PlanError(`${declared.length} fds are declared, where ${most} are the most; send the others over comms`);
   return {
     op: 'keepFds',
-    from: [...STANDARD_FDS, ...extra.map((index) => FIRST_DECLARED_FD + index)],
-    to: [...STANDARD_FDS, ...extra.map((index) => STANDARD_FDS.length + index)],
+    from: [...STDIO, COMMS_FD_OF_LAUNCHER, ...declared.map((_, index) => FIRST_DECLARED_FD + index)],
+    to: [...STDIO, comms, ...declared],
   };
 }
 

@@ -54,6 +54,18 @@ export const OPERATIONS = {
   notDumpable: { op: 25, fields: {} },
   stage0: { op: 26, fields: { filter: 'bytes' } },
   run: { op: 27, fields: { path: 'path', arguments: 'texts', environment: 'texts', supervisor: 'bytes' } },
+  runFiltered: {
+    op: 28,
+    fields: {
+      path: 'text',
+      file: 'i32',
+      arguments: 'texts',
+      environment: 'texts',
+      supervisor: 'bytes',
+      filter: 'bytes',
+      flags: 'u32',
+    },
+  },
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationName = keyof typeof OPERATIONS;
@@ -79,7 +91,11 @@ export const PLAN_LIMITS = {
 export const PLAN_MAGIC = 0x50594c53;
 export const PLAN_VERSION = 1;
 
-/** Where the launcher finds its two own fds; the declared ones follow. */
+/** The sixth argument of the one execveat that a monitor admits; the kernel ignores it. */
+export const FIRST_EXEC = 0x59505345;
+
+/** Where the launcher finds the comms socket, and its two own fds; the declared ones follow. */
+export const COMMS_FD_OF_LAUNCHER = 3;
 export const LIFE_FD = 4;
 export const PLAN_FD = 5;
 export const FIRST_DECLARED_FD = 6;

@@ -32,7 +32,8 @@ export type Step =
   | Speculation
   | NotDumpable
   | Stage0
-  | Run;
+  | Run
+  | RunFiltered;
 
 /** Moves the fd at `from[i]` to `to[i]` (overlaps are fine) and closes all others. The life socket moves above them. */
 export interface KeepFds {
@@ -220,6 +221,25 @@ export interface Run {
   readonly environment: readonly string[];
   /** sock_filter[] */
   readonly supervisor: Uint8Array;
+}
+
+/**
+ * The last step where the filter is in force before the program's first instruction: the launcher sends the listener, and the
+ * program begins when the monitor admits its exec.
+ */
+export interface RunFiltered {
+  readonly op: 'runFiltered';
+  /** What it is called in a report; opened where `file` is -1. */
+  readonly path: string;
+  /** A kept fd to execute, closed by the exec, or -1. */
+  readonly file: number;
+  readonly arguments: readonly string[];
+  readonly environment: readonly string[];
+  readonly supervisor: Uint8Array;
+  /** sock_filter[], for the program. */
+  readonly filter: Uint8Array;
+  /** SECCOMP_FILTER_FLAG_*, NEW_LISTENER among them. */
+  readonly flags: number;
 }
 
 interface FieldValues {

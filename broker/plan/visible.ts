@@ -41,7 +41,7 @@ export interface Reader {
  *
  * @throws PlanError where something is missing, unreadable for the sandboxee, or far more than a program
  */
-export async function visibleMounts(input: VisibleInput): Promise<Mount[]> {
+export async function nodeMounts(input: VisibleInput): Promise<Mount[]> {
   const mounts = new MountCollector();
   const modules = new ModuleFolders(mounts);
   await Promise.all([
@@ -50,6 +50,17 @@ export async function visibleMounts(input: VisibleInput): Promise<Mount[]> {
     addSallyport(mounts, modules, input.sallyport),
     ...input.read.map((path) => addGranted(mounts, path)),
   ]);
+  return withDevices(mounts);
+}
+
+/** What a program sees besides what its policy grants: what its executor names, and the devices. */
+export async function programMounts(paths: readonly string[]): Promise<Mount[]> {
+  const mounts = new MountCollector();
+  await Promise.all(paths.map((path) => addGranted(mounts, path)));
+  return withDevices(mounts);
+}
+
+function withDevices(mounts: MountCollector): Mount[] {
   for (const path of DEVICES) mounts.put({ kind: 'device', source: path, target: path });
   return mounts.mounts();
 }

@@ -1,3 +1,4 @@
+import { COMMS_FD } from '../../protocols/handshake.js';
 import { ANSWER_VIOLATION, encodeAnswer, singleAnswer } from './answers.js';
 import { ProgramTooLong } from './bpf/assembler.js';
 import { compile, NO_SUCH_SYSCALL } from './bpf/compiler.js';
@@ -5,6 +6,7 @@ import { violation } from './bpf/dsl.js';
 import { canAllow, type Expression } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
 import { check, type Finding } from './check.js';
+import { withComms } from './comms-number.js';
 import { decisionOf } from './decision.js';
 import type { Definition } from './definition.js';
 import { PolicyDiff } from './diff.js';
@@ -52,7 +54,7 @@ export class Policy {
   readonly #definition: Definition;
   readonly #table: SyscallTable;
   readonly #decisions = new Map<SyscallName, Expression>();
-  #compiled: CompiledPolicy | undefined;
+  readonly #compiled = new Map<number, CompiledPolicy>();
 
   /** @internal */
   constructor(definition: Definition) {
@@ -117,10 +119,15 @@ export class Policy {
     return names.some((name) => pathArgument(name) !== undefined && canAllow(this.decision(name)));
   }
 
-  /** The same object each time: a policy is compiled once. */
-  compile(): CompiledPolicy {
-    this.#compiled ??= this.#compile();
-    return this.#compiled;
+  /**
+   * The same object each time: a policy is compiled once.
+   *
+   * @param comms the number of the comms fd inside
+   */
+  compile(comms: number = COMMS_FD): CompiledPolicy {
+    const compiled = this.#compiled.get(comms) ?? this.#compile(comms);
+    this.#compiled.set(comms, compiled);
+    return compiled;
   }
 
   /** One line for each syscall that is not simply a violation. */
@@ -134,14 +141,14 @@ export class Policy {
     return [`policy '${this.name}'${denials}`, ...lines, '  everything else: violation'].join('\n');
   }
 
-  #compile(): CompiledPolicy {
+  #compile(comms: number): CompiledPolicy {
     const { highest } = this.#table;
     const rules = new Map<number, Expression>();
     const answers = new Int32Array(highest + 1).fill(ANSWER_VIOLATION);
     const pathArguments = new Int8Array(highest + 1).fill(-1);
     for (const name of this.#table.names()) {
       const number = this.#table.number(name) ?? highest;
-      const decision = this.decision(name);
+      const decision = withComms(this.decision(name), comms);
       rules.set(number, decision);
       answers[number] = encodeAnswer(singleAnswer(decision));
       pathArguments[number] = pathArgument(name) ?? -1;

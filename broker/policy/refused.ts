@@ -4,10 +4,10 @@
  */
 
 import { constants } from 'node:os';
-import { COMMS_FD } from '../../protocols/handshake.js';
 import { AF, ARCH_PRCTL, CLONE, FCNTL, IOCTL, O_ASYNC, PRCTL } from './abi.js';
 import { all, any, arg, errno, not, violation, when } from './bpf/dsl.js';
 import { type Action, type Condition, canAllow, type Expression } from './bpf/nodes.js';
+import { isComms, spansComms } from './comms-number.js';
 import type { SyscallName } from './syscalls/index.js';
 
 export interface Refusal {
@@ -138,15 +138,10 @@ export const REFUSALS: readonly Refusal[] = [
   violatesAfterGate('setpriority', not(all(arg(0).eq(0), arg(1).eq(0))), 'changes how others are scheduled'),
   violatesAfterGate('ioprio_set', not(all(arg(0).eq(1), arg(1).eq(0))), 'changes how others are scheduled'),
 
-  violatesAfterGate('close', arg(0).eq(COMMS_FD), 'the permit to send goes by the number of the comms fd'),
-  violatesAfterGate('dup2', arg(1).eq(COMMS_FD), 'the permit to send goes by the number of the comms fd'),
-  violatesAfterGate('dup3', arg(1).eq(COMMS_FD), 'the permit to send goes by the number of the comms fd'),
-  violatesAfterGate(
-    'close_range',
-    // first <= 3 and last >= 3, both unsigned; COMMS_FD is the mask of the numbers up to it
-    all(arg(0).hasOnly(COMMS_FD), not(arg(1).in(0, 1, 2))),
-    'the permit to send goes by the number of the comms fd',
-  ),
+  violatesAfterGate('close', isComms(0), 'the permit to send goes by the number of the comms fd'),
+  violatesAfterGate('dup2', isComms(1), 'the permit to send goes by the number of the comms fd'),
+  violatesAfterGate('dup3', isComms(1), 'the permit to send goes by the number of the comms fd'),
+  violatesAfterGate('close_range', spansComms(), 'the permit to send goes by the number of the comms fd'),
 ];
 
 /** Why no policy may allow the syscall with any arguments, or `undefined` where some may. */

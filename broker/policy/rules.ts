@@ -1,6 +1,5 @@
 /** Rules on arguments that have a name. The builder's words and the presets are made of them. */
 import { constants } from 'node:os';
-import { COMMS_FD } from '../../protocols/handshake.js';
 import {
   ARCH_PRCTL,
   CLOCK,
@@ -25,6 +24,7 @@ import {
 } from './abi.js';
 import { all, allow, allowWhen, any, arg, arg64, errno, pass, type Rule, when } from './bpf/dsl.js';
 import type { Action, Pass } from './bpf/nodes.js';
+import { isComms } from './comms-number.js';
 
 // An `int` of a C library's wrapper reaches the kernel with anything in the high word: those rules look at the low one.
 
@@ -193,15 +193,11 @@ export const duplicateFd: Rule = allowWhen(arg(1).in(FCNTL.F_DUPFD, FCNTL.F_DUPF
 export const fileLocks: Rule = allowWhen(arg(1).in(FCNTL.F_GETLK, FCNTL.F_SETLK, FCNTL.F_SETLKW));
 
 /** Only on the comms socket: on any other, sendmsg names an address or passes an fd to whoever listens there. */
-export const onComms: Rule = allowWhen(arg(0).eq(COMMS_FD));
+export const onComms: Rule = allowWhen(isComms(0));
 
 /** Of the flags those that comms is spoken with: MSG_OOB and MSG_PEEK with fds are kernel code that attacks begin in. */
-export const sendOnComms: Rule = allowWhen(
-  all(arg(0).eq(COMMS_FD), arg(2).hasOnly(MSG.MSG_DONTWAIT | MSG.MSG_NOSIGNAL)),
-);
-export const receiveOnComms: Rule = allowWhen(
-  all(arg(0).eq(COMMS_FD), arg(2).hasOnly(MSG.MSG_DONTWAIT | MSG.MSG_CMSG_CLOEXEC)),
-);
+export const sendOnComms: Rule = allowWhen(all(isComms(0), arg(2).hasOnly(MSG.MSG_DONTWAIT | MSG.MSG_NOSIGNAL)));
+export const receiveOnComms: Rule = allowWhen(all(isComms(0), arg(2).hasOnly(MSG.MSG_DONTWAIT | MSG.MSG_CMSG_CLOEXEC)));
 
 /** pipe2 without O_DIRECT, and without O_NOTIFICATION_PIPE, which is another thing under the same name. */
 export const plainPipe: Rule = allowWhen(arg(1).hasOnly(SOCK.SOCK_NONBLOCK | SOCK.SOCK_CLOEXEC));

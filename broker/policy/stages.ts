@@ -29,7 +29,7 @@ export const stage0Program = once((arch) => {
   });
 });
 
-/** What pid 1 does once the program runs: it waits, reaps, tells the broker by the life socket, kills and exits. */
+/** What pid 1 does once the program is there: it waits, reaps, tells the broker by the life socket, kills and exits. */
 const SUPERVISE: readonly SyscallName[] = [
   'poll',
   'ppoll',
@@ -44,6 +44,7 @@ const SUPERVISE: readonly SyscallName[] = [
   'close',
   'rt_sigreturn',
   'restart_syscall',
+  'futex',
   'exit',
   'exit_group',
 ];

@@ -31,6 +31,8 @@ export interface LauncherFds {
   readonly comms: number;
   readonly life: number;
   readonly plan: number;
+  /** From the next number on. */
+  readonly declared: readonly number[];
 }
 
 const { SIGKILL } = constants.signals;
@@ -56,6 +58,10 @@ const NO_USAGE: native.Usage = {
 export class LaunchedProcess {
   /** Resolves with the sandboxee's pidfd, or undefined where it ended before it was started. Never rejects. */
   readonly started: Promise<number | undefined>;
+  /** Resolves with the listener of a program that is filtered before it begins, or undefined. Owned by the caller. Never rejects. */
+  readonly listener: Promise<number | undefined>;
+  /** Resolves with whether such a program has begun. Never rejects. */
+  readonly executed: Promise<boolean>;
   /** Resolves when pid 1 is reaped: the kernel has then ended every process of the tree. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
 
@@ -64,6 +70,8 @@ export class LaunchedProcess {
   readonly #watched = new Set<number>();
   readonly #fds: number[] = [];
   #resolveStarted: (pidfd: number | undefined) => void = () => {};
+  #resolveListener: (listener: number | undefined) => void = () => {};
+  #resolveExecuted: (executed: boolean) => void = () => {};
   #resolveEnded: (end: ProcessEnd) => void = () => {};
   #init: number | undefined;
   #sandboxee: number | undefined;
@@ -80,6 +88,12 @@ export class LaunchedProcess {
     this.started = new Promise((resolve) => {
       this.#resolveStarted = resolve;
     });
+    this.listener = new Promise((resolve) => {
+      this.#resolveListener = resolve;
+    });
+    this.executed = new Promise((resolve) => {
+      this.#resolveExecuted = resolve;
+    });
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -88,7 +102,7 @@ export class LaunchedProcess {
       this.#onFrame(tag, bytes.subarray(start, end)),
     );
     this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
-    const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan];
+    const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan, ...fds.declared];
     try {
       this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order).pidfd);
     } catch (error) {
@@ -137,6 +151,8 @@ export class LaunchedProcess {
     this.#life.close();
     this.kill();
     this.#resolveStarted(undefined);
+    this.#resolveListener(undefined);
+    this.#resolveExecuted(false);
     this.#settle();
   }
 
@@ -150,6 +166,12 @@ export class LaunchedProcess {
         this.#sandboxee = this.#takeFd();
         if (this.#killed) this.kill();
         this.#resolveStarted(this.#sandboxee);
+        break;
+      case Tag.Listener:
+        this.#resolveListener(this.#takeFd());
+        break;
+      case Tag.Executed:
+        this.#resolveExecuted(true);
         break;
       case Tag.Failed:
         this.#failure ??= {

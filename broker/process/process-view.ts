@@ -191,7 +191,7 @@ function parseNumbers(text: string): number[] {
     .map(Number);
 }
 
-function parseStatus(text: string): ProcessStatus {
+export function parseStatus(text: string): ProcessStatus {
   const kilobytes = (name: string): number => (field(text, name) ?? 0) * 1024;
   return {
     hasMemory: field(text, 'VmSize') !== undefined,

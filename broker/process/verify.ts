@@ -1,11 +1,11 @@
-import { COMMS_FD } from '../../protocols/handshake.js';
 import { ifThere, type OpenDescriptor, type ProcessView } from './process-view.js';
 
 /** What verification holds the sandboxee against. */
 export interface Expectation {
   /** `Seccomp_filters` at hello. */
   readonly filtersBefore: number;
-  /** Inode of the sandboxee's end of comms. */
+  /** The number inside of its end of comms, and its inode. */
+  readonly comms: number;
   readonly commsInode: bigint;
   /** Fds that the executor declared, by number. */
   readonly declared: ReadonlySet<number>;
@@ -34,13 +34,14 @@ const HARMLESS_ANONYMOUS = new Set(['[eventpoll]', '[eventfd]', '[timerfd]', '[s
 export async function verifyGate(expected: Expectation): Promise<GateFinding | undefined> {
   // Reading maps takes the thread pool some time, in which the rest is looked through.
   const maps = expected.sandboxee.mapNames();
-  const finding = findTask(expected) ?? findProcess(expected) ?? findDescriptors(expected);
+  const finding =
+    verifyFilter(expected.sandboxee, expected.filtersBefore) ?? findProcess(expected) ?? findDescriptors(expected);
   const names = await maps;
   return finding ?? findRing(names);
 }
 
-/** `Seccomp: 2` is true since stage 0 and proves nothing; the number of filters does. */
-function findTask({ sandboxee, filtersBefore }: Expectation): GateFinding | undefined {
+/** That every thread has one filter more. `Seccomp: 2` is true since stage 0 and proves nothing; the number of filters does. */
+export function verifyFilter(sandboxee: ProcessView, filtersBefore: number): GateFinding | undefined {
   for (const tid of sandboxee.tasks()) {
     const status = ifThere(() => sandboxee.taskStatus(tid));
     if (status === undefined) continue;
@@ -87,11 +88,12 @@ function judge(descriptor: OpenDescriptor, expected: Expectation): GateFinding |
   const { fd, target, pathOnly } = descriptor;
   if (target.startsWith('socket:')) {
     const inode = target.slice('socket:['.length, -1);
-    if (fd === COMMS_FD && inode === String(expected.commsInode)) return undefined;
+    if (fd === expected.comms && inode === String(expected.commsInode)) return undefined;
     if (expected.declared.has(fd)) return undefined;
     return found('gate:socket', fd, target, 'close it before the gate');
   }
-  if (fd === COMMS_FD) return found('gate:comms', fd, target, 'fd 3 is reserved for comms: do not close or replace it');
+  if (fd === expected.comms)
+    return found('gate:comms', fd, target, 'its number is reserved for comms: do not close or replace it');
   if (target.startsWith('anon_inode:')) return judgeAnonymous(fd, target);
   if (expected.declared.has(fd) || target.startsWith('pipe:') || (HARMLESS_DEVICES.has(target) && !pathOnly))
     return undefined;

@@ -38,6 +38,16 @@ constexpr int kPathShift = 20;
 constexpr int32_t kPathMask = 7 << kPathShift;
 }  // namespace answer
 
+// The exec by which a program begins that was filtered before its first instruction. It is let through once; nothing that the
+// program does could look like it, since it is decided before there is a program.
+struct FirstExec {
+  // In the broker's pid namespace.
+  uint32_t tid;
+  int32_t number;
+  // Of the sixth argument.
+  uint64_t argument;
+};
+
 struct MonitorOptions {
   UniqueFd listener;
   // A pidfd: its process is killed on a violation, and when the monitor stops or fails.
@@ -51,6 +61,7 @@ struct MonitorOptions {
   // Exact, or a prefix where the last character is '*'.
   std::vector<std::string> harmlessPaths;
   uint32_t unknownAbove;
+  std::optional<FirstExec> firstExec;
 };
 
 struct MonitorReport {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <climits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -51,6 +52,16 @@ std::vector<int8_t> PathArgumentsArgument(const Napi::Value& value) {
   return indices;
 }
 
+std::optional<FirstExec> FirstExecArgument(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  const Napi::Object from = ObjectArgument(value, "firstExec");
+  FirstExec exec{};
+  exec.tid = uint32_t(IntegerArgument(from.Get("tid"), "firstExec.tid", 1, INT_MAX));
+  exec.number = int32_t(IntegerArgument(from.Get("number"), "firstExec.number", 0, INT_MAX));
+  exec.argument = uint64_t(IntegerArgument(from.Get("argument"), "firstExec.argument", 1, UINT_MAX));
+  return exec;
+}
+
 MonitorOptions OptionsArgument(const Napi::Value& value) {
   const Napi::Object from = ObjectArgument(value, "options");
   MonitorOptions options{};
@@ -64,6 +75,7 @@ MonitorOptions OptionsArgument(const Napi::Value& value) {
   options.harmlessPaths =
       TextListArgument(from.Get("harmlessPaths"), "harmlessPaths", kMostHarmlessPaths, PATH_MAX - 1);
   options.unknownAbove = uint32_t(IntegerArgument(from.Get("unknownAbove"), "unknownAbove", 0, UINT_MAX));
+  options.firstExec = FirstExecArgument(from.Get("firstExec"));
   options.victim = UniqueFd(fcntl(killPidfd, F_DUPFD_CLOEXEC, 0));
   if (options.victim.get() < 0) {
     throw SystemError(value.Env(), errno, "fcntl", "F_DUPFD_CLOEXEC of pidfd " + std::to_string(killPidfd));

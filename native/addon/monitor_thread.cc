@@ -1,5 +1,6 @@
 #include "monitor_thread.h"
 
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <poll.h>
 #include <signal.h>
@@ -171,10 +172,30 @@ int32_t Monitor::Thread::AnswerFor(int32_t number) const {
 
 void Monitor::Thread::Decide(const seccomp_notif& notification) {
   if (notification.data.arch != options_.arch) return Violate(notification);
+  if (options_.firstExec && notification.data.nr == options_.firstExec->number &&
+      uint32_t(notification.data.args[5]) == uint32_t(options_.firstExec->argument)) {
+    return IsFirstExec(notification) ? Admit(notification.id) : Violate(notification);
+  }
   if (uint32_t(notification.data.nr) > options_.unknownAbove) return Answer(notification.id, ENOSYS);
   const int32_t answer = AnswerFor(notification.data.nr);
   if (answer <= 0) return Violate(notification);
   DecideDenial(notification, answer);
+}
+
+// The launcher's child, which runs nothing but the launcher's code until then, executes the fd that it holds: no path and no
+// memory that anybody else could change decides what begins.
+bool Monitor::Thread::IsFirstExec(const seccomp_notif& notification) const {
+  return !begun_ && notification.pid == options_.firstExec->tid && notification.data.args[4] == AT_EMPTY_PATH &&
+         notification.data.args[5] == options_.firstExec->argument;
+}
+
+// The only place that lets the kernel carry a syscall out.
+void Monitor::Thread::Admit(uint64_t id) {
+  begun_ = true;
+  seccomp_notif_resp response{};
+  response.id = id;
+  response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  Send(response);
 }
 
 void Monitor::Thread::DecideDenial(const seccomp_notif& notification, int32_t answer) {
@@ -217,11 +238,15 @@ void Monitor::Thread::Violate(const seccomp_notif& notification) {
 }
 
 void Monitor::Thread::Answer(uint64_t id, int error) {
-  std::fill(response_.begin(), response_.end(), 0);
   seccomp_notif_resp response{};
   response.id = id;
   // A positive number would be a success.
   response.error = -error;
+  Send(response);
+}
+
+void Monitor::Thread::Send(const seccomp_notif_resp& response) {
+  std::fill(response_.begin(), response_.end(), 0);
   memcpy(response_.data(), &response, sizeof response);
   if (ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0) return;
   // Killed, or interrupted by a signal: it asks again if it still wants to know.

@@ -36,9 +36,12 @@ class Monitor::Thread {
   Round ReceiveOne();
   Round AfterFailedReceive(int error);
   void Decide(const seccomp_notif& notification);
+  bool IsFirstExec(const seccomp_notif& notification) const;
+  void Admit(uint64_t id);
   void DecideDenial(const seccomp_notif& notification, int32_t answer);
   void Violate(const seccomp_notif& notification);
   void Answer(uint64_t id, int error);
+  void Send(const seccomp_notif_resp& response);
   bool StillWaiting(uint64_t id) const;
   bool IsHarmless(const std::string& path) const;
   bool HungUp() const;
@@ -57,6 +60,7 @@ class Monitor::Thread {
   std::atomic<bool> stopping_{false};
   // The thread's own: from here on nothing is answered, everything waits for SIGKILL.
   bool violated_ = false;
+  bool begun_ = false;
 
   std::mutex mutex_;
   std::condition_variable acknowledged_;

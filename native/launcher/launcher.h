@@ -69,12 +69,25 @@ SALLYPORT_STEPS(DECLARE_STEP)
 int failure(const char *what, const char *name);
 /* Sends what failure() kept. */
 void report_failed(const struct launch *launch);
-/* Sends an empty frame with a pidfd. */
-int report_process(const struct launch *launch, uint32_t tag, int pidfd);
+/* Sends an empty frame with an fd. */
+int report_process(const struct launch *launch, uint32_t tag, int fd);
+int report_executed(const struct launch *launch);
 int report_exited(const struct launch *launch, int status);
 /* Ends this process, by a single system call. Neither _exit nor _Noreturn: sanitizers make system calls of their own
  * in the one and before calls of the other, and the filter of pid 1 kills for them. */
 void leave(int code);
+
+/* supervise.c -------------------------------------------------------------------------------------------- */
+
+bool require_pid_1(void);
+/* A signalfd that tells of the ends of children, or -1 after failure(). */
+int child_signals(void);
+/* As exec takes them: the array has room for one more than the list has items. */
+void fill_texts(char **array, const struct value *texts);
+/* The program has its own copies. */
+void close_kept(const struct launch *launch);
+/* Does not return. */
+void supervise(const struct launch *launch, pid_t program, int signals);
 
 /* Shared by several themes ------------------------------------------------------------------------------- */
 

@@ -63,9 +63,14 @@ void report_failed(const struct launch *launch)
     (void)send_frame(launch, SALLYPORT_TAG_FAILED, payload, FAILED_FIXED + length, -1);
 }
 
-int report_process(const struct launch *launch, uint32_t tag, int pidfd)
+int report_process(const struct launch *launch, uint32_t tag, int fd)
 {
-    return send_frame(launch, tag, NULL, 0, pidfd);
+    return send_frame(launch, tag, NULL, 0, fd);
+}
+
+int report_executed(const struct launch *launch)
+{
+    return send_frame(launch, SALLYPORT_TAG_EXECUTED, NULL, 0, -1);
 }
 
 int report_exited(const struct launch *launch, int status)

@@ -159,6 +159,7 @@ describe('environments', () => {
           pathDenialIsViolation: false,
           harmlessPaths: [],
           unknownAbove: 470,
+          firstExec: null,
         },
       },
     );

@@ -99,6 +99,7 @@ describe('monitor: endings', () => {
         pathDenialIsViolation: false,
         harmlessPaths: [],
         unknownAbove: 470,
+        firstExec: null,
       };
       new broker.Monitor(options, () => undefined);
     };
@@ -143,6 +144,7 @@ describe('monitor: endings', () => {
         pathDenialIsViolation: false,
         harmlessPaths: [],
         unknownAbove: 470,
+        firstExec: null,
         ...change,
       };
       expect(

@@ -151,6 +151,7 @@ export class Watch {
         pathDenialIsViolation: false,
         harmlessPaths: [],
         unknownAbove: 470,
+        firstExec: null,
         ...options,
       },
       () => {

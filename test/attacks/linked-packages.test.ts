@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { visibleMounts } from '../../broker/plan/visible.js';
+import { nodeMounts } from '../../broker/plan/visible.js';
 
 describe('the secrets of a linked package', () => {
   let folder: string;
@@ -20,7 +20,7 @@ describe('the secrets of a linked package', () => {
 
   it('are hidden, also where the package is sallyport itself', async () => {
     const root = join(folder, 'sallyport');
-    const mounts = await visibleMounts({
+    const mounts = await nodeMounts({
       execPath: process.execPath,
       script: join(folder, 'app/main.js'),
       sallyport: { root, paths: [join(root, 'package.json'), join(root, 'dist')] },

@@ -1,5 +1,5 @@
 import { launch, node, policies, type Sandboxee } from '../../broker/index.js';
-import type { LaunchOptions } from '../../broker/preparation.js';
+import type { LaunchOptions } from '../../broker/launch-options.js';
 import type { BlockingComms } from '../../protocols/blocking-comms.js';
 import type { Filter } from '../../protocols/handshake.js';
 import type { Tag } from '../../protocols/tags.js';

@@ -244,7 +244,12 @@ describe('the fds of the program', () => {
 
   it('may be as many as a message can carry', async () => {
     const declared = Array.from({ length: 250 }, () => openSync('/dev/null', 'r'));
-    const answer = await askOne(AS_ROOT, 'fds', { declaredFds: declared.length }, { declared });
+    const answer = await askOne(
+      AS_ROOT,
+      'fds',
+      { fds: { comms: 3, declared: declared.map((_, index) => index + 4) } },
+      { declared },
+    );
     expect(answer.split(' ')).to.have.length(254);
     declared.forEach(closeSync);
   });

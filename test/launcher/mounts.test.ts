@@ -96,7 +96,7 @@ describe('mounts', () => {
         ];
         const answers = await ask(who, questions, {
           ...shown(directory(folder, '/app'), mask('/app/.env'), mask('/app/.git')),
-          stage0: ALLOW_ALL,
+          start: { mode: 'late', stage0: ALLOW_ALL },
         });
         expect(answers.get('contents=/app/.env')).to.equal('');
         expect(answers.get('list=/app/.git')).to.equal('');

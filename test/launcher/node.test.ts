@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { encodePlan } from '../../broker/plan/encode.js';
-import { visibleMounts } from '../../broker/plan/visible.js';
+import { nodeMounts } from '../../broker/plan/visible.js';
 import { launcherLeakGate } from './leak-gate.js';
 import { AS_ROOT, AS_USER, probePlan } from './plans.js';
 import { runPlan } from './run.js';
@@ -41,7 +41,7 @@ describe('a Node program in the launcher', () => {
       writeFileSync(join(folder, 'app/.env'), 'PASSWORD=secret');
       const execPath = realpathSync(process.execPath);
       const script = join(folder, 'app/main.mjs');
-      const mounts = await visibleMounts({
+      const mounts = await nodeMounts({
         execPath,
         script,
         sallyport: { root: folder, paths: [] },

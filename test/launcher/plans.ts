@@ -45,11 +45,11 @@ export function probePlan(who: Who, questions: readonly string[], changes: Parti
     hostname: 'sandboxee',
     rlimits: [{ resource: 'core', soft: 1, hard: 1 }],
     oomScoreAdj: 100,
-    stage0: stage0Program(architecture),
+    start: { mode: 'late', stage0: stage0Program(architecture) },
     supervisor: launcherProgram(architecture),
     landlockAbi: probe().landlockAbi,
     speculationControls: true,
-    declaredFds: 0,
+    fds: { comms: 3, declared: [] },
     ...changes,
   });
 }

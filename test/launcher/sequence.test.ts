@@ -73,7 +73,7 @@ for (const who of [AS_ROOT, AS_USER]) {
     it('makes the root read-only', async () => {
       const questions = ['create=/new', 'create=/dev/new', 'write=/probe', 'remove=/probe', 'unmount=/proc', 'mount'];
       // Without Landlock and stage 0, so that it is the mounts that answer.
-      const answers = await ask(who, questions, { landlockAbi: 0, stage0: ALLOW_ALL });
+      const answers = await ask(who, questions, { landlockAbi: 0, start: { mode: 'late', stage0: ALLOW_ALL } });
       expect(answers.get('create=/new')).to.equal(String(EROFS));
       expect(answers.get('create=/dev/new')).to.equal(String(EROFS));
       // An ordinary user may not write the file anyway; root's would be written if the mount let it.
@@ -140,7 +140,9 @@ for (const who of [AS_ROOT, AS_USER]) {
     it('leaves no fd open but the declared ones, which follow the comms socket', async () => {
       expect(await askOne(who, 'fds')).to.equal('0 1 2 3');
       const extra = [openSync('/dev/zero', 'r'), openSync('/dev/null', 'r')];
-      expect(await askOne(who, 'fds', { declaredFds: 2 }, { declared: extra })).to.equal('0 1 2 3 4 5');
+      expect(await askOne(who, 'fds', { fds: { comms: 3, declared: [4, 5] } }, { declared: extra })).to.equal(
+        '0 1 2 3 4 5',
+      );
       extra.forEach(closeSync);
     });
 
@@ -205,7 +207,7 @@ for (const who of [AS_ROOT, AS_USER]) {
         writeFileSync(path, 'x', { mode: 0o666 });
         const fd = openSync(path, 'r');
         // It comes from outside, where the mount is writable and so is the file for everybody.
-        const settings = { declaredFds: 1 };
+        const settings = { fds: { comms: 3, declared: [4] } };
         expect(await askOne(who, 'reopen-fd=4', settings, { declared: [fd] })).to.equal(String(EACCES));
         expect(await askOne(who, 'reopen-fd=4', { ...settings, landlockAbi: 0 }, { declared: [fd] })).to.be.oneOf([
           '0',

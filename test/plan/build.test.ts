@@ -18,11 +18,11 @@ const input: PlanInput = {
   hostname: 'sandboxee',
   rlimits: [{ resource: 'core', soft: 1, hard: Number.POSITIVE_INFINITY }],
   oomScoreAdj: 500,
-  stage0: Uint8Array.of(1),
+  start: { mode: 'late', stage0: Uint8Array.of(1) },
   supervisor: Uint8Array.of(2),
   landlockAbi: 7,
   speculationControls: true,
-  declaredFds: 2,
+  fds: { comms: 3, declared: [4, 5] },
 };
 
 function plan(changes: Partial<PlanInput> = {}): Step[] {
@@ -89,8 +89,11 @@ describe('buildPlan', () => {
 
   it('numbers the declared fds from 4, behind the comms socket', () => {
     expect(step('keepFds')).to.deep.equal({ op: 'keepFds', from: [0, 1, 2, 3, 6, 7], to: [0, 1, 2, 3, 4, 5] });
-    expect(step('keepFds', plan({ declaredFds: 0 })).to).to.deep.equal([0, 1, 2, 3]);
-    expect(() => plan({ declaredFds: 257 })).to.throw(PlanError, '257 fds are declared, where 256 are the most');
+    expect(step('keepFds', plan({ fds: { comms: 3, declared: [] } })).to).to.deep.equal([0, 1, 2, 3]);
+    expect(() => plan({ fds: { comms: 3, declared: Array.from({ length: 257 }, (_, index) => index + 4) } })).to.throw(
+      PlanError,
+      '257 fds are declared, where 256 are the most',
+    );
   });
 
   it('mounts a folder before what is in it, and masks last', () => {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { PlanError } from '../../broker/plan/errors.js';
 import type { Mount } from '../../broker/plan/mounts.js';
-import { type VisibleInput, visibleMounts } from '../../broker/plan/visible.js';
+import { nodeMounts, type VisibleInput } from '../../broker/plan/visible.js';
 
 let folder: string;
 
@@ -19,7 +19,7 @@ function tree(...names: string[]): void {
 }
 
 function visible(changes: Partial<VisibleInput> = {}): Promise<Mount[]> {
-  return visibleMounts({
+  return nodeMounts({
     execPath: process.execPath,
     script: join(folder, 'app/main.js'),
     sallyport: {

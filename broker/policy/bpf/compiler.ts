@@ -19,12 +19,12 @@ export interface Filter {
 }
 
 /** Byte offsets in `struct seccomp_data`: `int nr; __u32 arch; __u64 instruction_pointer; __u64 args[6]`. */
-const NUMBER_OFFSET = 0;
-const ARCHITECTURE_OFFSET = 4;
-const ARGUMENTS_OFFSET = 16;
+export const NUMBER_OFFSET = 0;
+export const ARCHITECTURE_OFFSET = 4;
+export const ARGUMENTS_OFFSET = 16;
 
 /** SECCOMP_RET_* of linux/seccomp.h. */
-const RETURN = {
+export const RETURN = {
   killProcess: 0x80000000,
   errno: 0x00050000,
   userNotification: 0x7fc00000,

@@ -89,3 +89,10 @@ export function hostArchitecture(): Architecture {
   if (process.arch === 'arm64') return AUDIT_ARCH_AARCH64;
   throw new Error(`Sallyport knows the syscalls of x64 and arm64, not of ${process.arch}`);
 }
+
+/** Throws where the architecture has no such syscall. */
+export function syscallNumber(arch: Architecture, name: SyscallName): number {
+  const number = syscallTable(arch).number(name);
+  if (number === undefined) throw new RangeError(`the architecture has no syscall ${name}`);
+  return number;
+}

@@ -33,6 +33,7 @@
 #define SALLYPORT_TAG_LAUNCHED 0x80010031u
 #define SALLYPORT_TAG_FAILED 0x80010032u
 #define SALLYPORT_TAG_EXITED 0x80010033u
+#define SALLYPORT_TAG_EXECUTED 0x80010034u
 
 /* The launcher's plan. */
 #define SALLYPORT_PLAN_MAGIC 0x50594c53u
@@ -46,6 +47,8 @@
 #define SALLYPORT_FD_NUMBERS 1024
 #define SALLYPORT_LIFE_FD 4
 #define SALLYPORT_PLAN_FD 5
+/* The sixth argument of the one execveat that a monitor admits. */
+#define SALLYPORT_FIRST_EXEC 0x59505345u
 
 /* X(number, name, shape): u, i, q numbers of 32 bits, signed, of 64 bits; f 0 or 1; s text; p absolute path; b bytes;
  * S, U, Q lists of texts, of 32-bit and of 64-bit numbers. */
@@ -76,6 +79,7 @@
     X(24, speculation, "U") \
     X(25, not_dumpable, "") \
     X(26, stage0, "b") \
-    X(27, run, "pSSb")
+    X(27, run, "pSSb") \
+    X(28, run_filtered, "siSSbbu")
 
 #endif

@@ -1,0 +1,51 @@
+import { OptionError } from './errors.js';
+import type { Executor } from './executor.js';
+import type { Limits } from './limits.js';
+import { Policy } from './policy/index.js';
+
+/** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
+export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
+
+export interface LaunchOptions {
+  /** What it may ask of the kernel once it is through the gate. */
+  readonly policy: Policy;
+  readonly limits?: Limits;
+  /** Ends the launch, and later the sandboxee, when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** What the sandboxee takes for the name of its host. Default `sandboxee`. */
+  readonly hostname?: string;
+  readonly speculation?: typeof dangerouslyAllowSpeculation;
+}
+
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation'];
+
+/** @throws OptionError */
+export function checkOptions(executor: Executor, options: LaunchOptions): void {
+  if (executor?.kind !== 'node' && executor?.kind !== 'program') {
+    throw new OptionError('launch().executor', 'give it what node(), program() or fromFd() makes');
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('launch().options', 'give it at least { policy: policies.node().build() }');
+  }
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.includes(name)) {
+      throw new OptionError(`launch().${name}`, `no such option; there are ${OPTION_NAMES.join(', ')}`);
+    }
+  }
+  if (!(options.policy instanceof Policy)) {
+    throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
+  }
+  const { limits, signal, hostname, speculation } = options;
+  if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
+    throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new OptionError('launch().signal', 'give it the signal of an AbortController');
+  }
+  if (hostname !== undefined && typeof hostname !== 'string') {
+    throw new OptionError('launch().hostname', `${String(hostname)} is not a string`);
+  }
+  if (speculation !== undefined && speculation !== dangerouslyAllowSpeculation) {
+    throw new OptionError('launch().speculation', 'the only value is the token dangerouslyAllowSpeculation');
+  }
+}

@@ -1,0 +1,67 @@
+/** How the filter comes into force: what the broker does until it holds the listener, by mode. */
+import { closeSync, readFileSync } from 'node:fs';
+import * as native from '../native/broker.js';
+import type { Comms } from '../protocols/comms.js';
+import type { FdLayout } from './declared-fds.js';
+import { exchangeFilter, GateError, receiveHello, requireListener } from './gate.js';
+import { filterFlags, kernelFeatures } from './kernel.js';
+import type { LaunchedProcess } from './process/launched.js';
+import { type ProcessView, parseStatus } from './process/process-view.js';
+import { verifyFilter, verifyGate } from './process/verify.js';
+
+/** A sandboxee that can do nothing any more which the policy does not allow; it waits to be told to go. */
+export interface Sealed {
+  /** Owned by who gets it. */
+  readonly listener: number;
+  /** Filters below the policy's. */
+  readonly filtersBelow: number;
+}
+
+export interface Sealing {
+  readonly comms: Comms;
+  readonly commsInode: bigint;
+  readonly fds: FdLayout;
+  readonly launcher: ProcessView;
+  readonly sandboxee: ProcessView;
+  /** sock_filter[] */
+  readonly program: Uint8Array;
+}
+
+/** The sandboxee asks for its filter when it has loaded. */
+export async function sealLate({ comms, commsInode, fds, launcher, sandboxee, program }: Sealing): Promise<Sealed> {
+  await receiveHello(comms);
+  const filtersBelow = sandboxee.status().seccompFilters;
+  const listener = await exchangeFilter(comms, filterFlags(), program);
+  try {
+    const finding = await verifyGate({
+      filtersBefore: filtersBelow,
+      comms: fds.comms,
+      commsInode,
+      declared: new Set(fds.placed.map(({ number }) => number)),
+      launcher,
+      sandboxee,
+      sameFileTable: kernelFeatures().kcmp ? native.sameFileTable : undefined,
+    });
+    if (finding) throw new GateError(finding.step, finding.detail, finding.hint);
+    return { listener, filtersBelow };
+  } catch (error) {
+    closeSync(listener);
+    throw error;
+  }
+}
+
+/** The launcher has filtered it, and waits for the exec to be admitted. Undefined where it ended before. */
+export async function sealBeforeExec(process: LaunchedProcess, sandboxee: ProcessView): Promise<Sealed | undefined> {
+  const listener = await process.listener;
+  if (listener === undefined) return undefined;
+  try {
+    requireListener(listener);
+    const filtersBelow = parseStatus(readFileSync('/proc/self/status', 'latin1')).seccompFilters;
+    const finding = verifyFilter(sandboxee, filtersBelow);
+    if (finding) throw new GateError(finding.step, finding.detail, finding.hint);
+    return { listener, filtersBelow };
+  } catch (error) {
+    closeSync(listener);
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+/** What of a plan depends on the executor: what is run, what it sees, when its filter comes into force. */
+import { join } from 'node:path';
+import { packageRoot } from '../native/locate.js';
+import { extraFds, type FdLayout } from './declared-fds.js';
+import type { Executor, NodeExecutor, ProgramExecutor } from './executor.js';
+import { firstExecOf } from './first-exec.js';
+import { filterFlagsOfOne } from './kernel.js';
+import type { ResolvedLimits } from './limits.js';
+import { type NodeRelease, nodeRelease } from './node-release.js';
+import type { FdNumbers, PlanIdentity, PlanInput, Start } from './plan/build.js';
+import type { Mount } from './plan/mounts.js';
+import { nodeMounts, programMounts } from './plan/visible.js';
+import { admitFirstExec, type Policy, stage0Program } from './policy/index.js';
+import { nodeRlimits, programRlimits, type Rlimit } from './rlimits.js';
+
+export interface StartInput {
+  readonly policy: Policy;
+  readonly limits: ResolvedLimits;
+  readonly identity: PlanIdentity;
+}
+
+export interface StartPlan {
+  readonly program: PlanInput['program'];
+  readonly mounts: readonly Mount[];
+  readonly start: Start;
+  readonly rlimits: readonly Rlimit[];
+  readonly fds: FdNumbers;
+}
+
+export function startOf(executor: Executor, input: StartInput): Promise<StartPlan> {
+  return executor.kind === 'node' ? startNode(executor, input) : startProgram(executor, input);
+}
+
+async function startNode(executor: NodeExecutor, { policy, limits, identity }: StartInput): Promise<StartPlan> {
+  const { execPath, script, fds } = executor;
+  const release = await nodeRelease(execPath);
+  policy.compile(fds.comms);
+  return {
+    program: {
+      path: execPath,
+      argv: [execPath, ...nodeArguments(executor, release), script, ...executor.args],
+      env: { ...executor.env, ...fds.environment },
+      cwd: '/',
+    },
+    mounts: await nodeMounts({
+      execPath,
+      script,
+      sallyport: { root: packageRoot(), paths: ownPaths() },
+      read: executor.read,
+      reader: identity.kind === 'root' ? identity : undefined,
+    }),
+    start: { mode: 'late', stage0: stage0Program(policy.arch) },
+    rlimits: nodeRlimits(limits, release.major, executor.workerThreads),
+    fds: { comms: fds.comms, declared: extraFds(fds).map(({ number }) => number) },
+  };
+}
+
+async function startProgram(executor: ProgramExecutor, { policy, limits }: StartInput): Promise<StartPlan> {
+  const { file, fds, args, argv0 } = executor;
+  const interpreter = file.kind === 'path' ? file.interpreter : undefined;
+  const path = file.kind === 'path' ? (interpreter?.path ?? file.path) : argv0;
+  const declared = extraFds(fds).map(({ number }) => number);
+  const compiled = policy.compile(fds.comms);
+  const executed = file.kind === 'fd' ? freeNumber(fds) : undefined;
+  return {
+    program: {
+      path,
+      argv:
+        interpreter && file.kind === 'path'
+          ? [
+              interpreter.path,
+              ...(interpreter.argument === undefined ? [] : [interpreter.argument]),
+              file.path,
+              ...args,
+            ]
+          : [argv0, ...args],
+      env: { ...executor.env, ...fds.environment },
+      cwd: executor.cwd,
+    },
+    mounts: await programMounts(file.kind === 'path' ? [file.path, ...executor.read] : executor.read),
+    start: {
+      mode: 'exec',
+      filter: admitFirstExec(compiled.program, firstExecOf(compiled)),
+      flags: filterFlagsOfOne(),
+      file: executed,
+    },
+    rlimits: programRlimits(limits),
+    fds: { comms: fds.comms, declared: executed === undefined ? declared : [...declared, executed] },
+  };
+}
+
+/** It is close-on-exec, so that any number will do which nothing else has. */
+function freeNumber({ comms, placed }: FdLayout): number {
+  return Math.max(comms, ...placed.map(({ number }) => number)) + 1;
+}
+
+/**
+ * Where Node can, SIGUSR1 starts no inspector: inside, that is a violation on any signal's say (Node 20 lacks the option;
+ * there the SDK handles the signal). No option of V8's is added, such as a heap limit: any makes V8 reject the code cache
+ * in the binary, and costs a quarter of Node's start.
+ */
+function nodeArguments(executor: NodeExecutor, { major, minor }: NodeRelease): string[] {
+  const canDisable = major >= 24 || (major === 22 && minor >= 14);
+  return [...(canDisable ? ['--disable-sigusr1'] : []), ...executor.execArgv];
+}
+
+/** Of the package itself: nothing of the broker's addon, and no sources. */
+function ownPaths(): string[] {
+  const root = packageRoot();
+  return ['package.json', 'dist', 'native/build/Release/sandboxee.node'].map((path) => join(root, path));
+}
