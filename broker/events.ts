@@ -18,8 +18,39 @@ export type SandboxeeEvents = {
 
 export type Events = TypedEmitter.default<SandboxeeEvents>;
 
-const Emitter: new () => Events = EventEmitter as never;
+/** Events that came before `release()`, the latest. */
+const MOST_HELD = 64;
 
-export function createEvents(): Events {
-  return new Emitter();
+/**
+ * A program may begin, and end, before `launch()` has returned the handle on which somebody could listen; what happens until
+ * then is told afterwards.
+ */
+class LateEmitter extends EventEmitter {
+  #held: [string | symbol, unknown[]][] | undefined = [];
+
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    if (this.#held === undefined) return super.emit(event, ...values);
+    this.#held.push([event, values]);
+    if (this.#held.length > MOST_HELD) this.#held.shift();
+    return false;
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const [event, values] of held) this.emit(event, ...values);
+  }
+}
+
+export interface Telling {
+  readonly events: Events;
+  /** From now on events are told as they come. */
+  release(): void;
+}
+
+const Emitter: new () => Events & LateEmitter = LateEmitter as never;
+
+export function createEvents(): Telling {
+  const events = new Emitter();
+  return { events, release: () => events.release() };
 }

@@ -39,7 +39,8 @@ const END_PATIENCE = 500;
  * when its processes are gone. The first cause of its end is the one that counts.
  */
 export class Session {
-  readonly events = createEvents();
+  readonly #telling = createEvents();
+  readonly events = this.#telling.events;
   readonly comms: Comms;
   readonly pool: BufferPool;
   /** The broker's ends of declared pipes and sockets. Each is the user's, who closes it. */
@@ -133,6 +134,8 @@ export class Session {
       // A peer that is gone has ended by itself: its end, which is on its way, says more than the broken channel.
       if (!(error instanceof PeerGone)) this.end(endingOf(error));
     }
+    // After whoever awaits the launch has had the time to listen.
+    if (this.#gone) setImmediate(() => this.#telling.release());
     return this.#gone;
   }
 
