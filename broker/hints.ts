@@ -29,6 +29,23 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
     hint: 'the limit is above the hard limit of the broker: lower it, or raise the hard limit (ulimit -H)',
   },
   { op: 'run', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
+  { op: 'runFiltered', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
+  { op: 'runFiltered', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },
+  {
+    op: 'runFiltered',
+    errno: 'ENOENT',
+    hint: 'the program, its loader or its interpreter is not among what the policy and the executor show',
+  },
+  {
+    op: 'runFiltered',
+    errno: 'ENOEXEC',
+    hint: 'it is neither an ELF program for this machine nor a script that begins with #!',
+  },
+  {
+    op: 'runFiltered',
+    errno: 'EBUSY',
+    hint: 'the broker runs under a seccomp listener of somebody else; the kernel has room for one',
+  },
   { op: 'run', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },
 ];
 

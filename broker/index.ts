@@ -23,6 +23,7 @@ export { launch } from './launch.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 export { describeLayer, type Layer, type LayerName } from './layers.js';
 export type { HeldLimit, LimitName, Limits } from './limits.js';
+export { memoryFile } from './memory-file.js';
 export { PlanError } from './plan/errors.js';
 export {
   type Architecture,
@@ -36,13 +37,13 @@ export {
   type Explanation,
   type Finding,
   linux,
-  type NodePolicyOptions,
   type PathDenial,
   Policy,
   PolicyBuilder,
   type PolicyDiff,
   PolicyError,
   type PolicyProblem,
+  type PresetOptions,
   policies,
   RequestError,
   rule,

@@ -177,7 +177,8 @@ export class Session {
       await this.comms.sendControl(Tag.Go);
       this.#gone = this.#cause === undefined;
     } else {
-      this.#gone = (await this.#process.executed) && this.#cause === undefined;
+      // It may have ended since, by itself or by a violation: that is how it went, and no failure to launch it.
+      this.#gone = await this.#process.executed;
     }
   }
 

@@ -83,6 +83,7 @@ async function startProgram(executor: ProgramExecutor, { policy, limits }: Start
       filter: admitFirstExec(compiled.program, firstExecOf(compiled)),
       flags: filterFlagsOfOne(),
       file: executed,
+      onDisk: file.kind === 'fd' && file.fd.kind === 'file',
     },
     rlimits: programRlimits(limits),
     fds: { comms: fds.comms, declared: executed === undefined ? declared : [...declared, executed] },

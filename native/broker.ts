@@ -124,8 +124,8 @@ export interface BrokerBinding extends SharedBinding {
   socketpair(): [number, number];
   /** [read, write], close-on-exec. */
   pipe(): [number, number];
-  /** A memfd of `size` bytes that can be sealed, and never executed. */
-  createMemory(name: string, size: number, options: { executable: false }): number;
+  /** A memfd of `size` bytes that can be sealed. Where the kernel can, it is executed only if `executable`. */
+  createMemory(name: string, size: number, options: { executable: boolean }): number;
   /** `Seal`s, together. */
   seal(fd: number, seals: number): void;
   /** Throws ENOSYS or EPERM where the kernel does not tell. */

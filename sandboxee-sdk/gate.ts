@@ -5,6 +5,7 @@ import * as native from '../native/sandboxee.js';
 import { BlockingComms } from '../protocols/blocking-comms.js';
 import { BlockingEndpointTransport } from '../protocols/endpoint-transport.js';
 import { SallyportError } from '../protocols/errors.js';
+import { COMMS_VARIABLE } from '../protocols/fd-names.js';
 import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
 import { MappedBuffers } from '../protocols/mapped-buffer.js';
@@ -57,9 +58,13 @@ export async function sandboxMeHere(): Promise<Gate> {
   };
 }
 
+function commsFd(): number {
+  return Number(process.env[COMMS_VARIABLE] ?? COMMS_FD);
+}
+
 function openComms(): BlockingComms {
   try {
-    const transport = new BlockingEndpointTransport(COMMS_FD, { keepFd: true });
+    const transport = new BlockingEndpointTransport(commsFd(), { keepFd: true });
     return new BlockingComms(transport, {
       role: 'sandboxee',
       phase: 'handshake',
@@ -68,7 +73,7 @@ function openComms(): BlockingComms {
   } catch (cause) {
     throw new SallyportError(
       'ERR_SALLYPORT_GATE',
-      `fd ${COMMS_FD} is no channel: sandboxMeHere() works only in a process that launch() of sallyport started`,
+      `fd ${commsFd()} is no channel: sandboxMeHere() works only in a process that launch() of sallyport started`,
       { cause },
     );
   }
@@ -86,7 +91,7 @@ function enter(comms: BlockingComms, payload: Buffer): void {
   const { flags, program } = parseFilter(payload);
   const nothing = new Uint8Array(0);
   try {
-    native.enterGate(COMMS_FD, program, flags, encodeFrame(Tag.Listener, nothing), encodeFrame(Tag.Sealed, nothing));
+    native.enterGate(commsFd(), program, flags, encodeFrame(Tag.Listener, nothing), encodeFrame(Tag.Sealed, nothing));
   } catch (error) {
     comms.sendControlSync(Tag.GateFailed, encodeGateFailure(failureOf(error)));
     throw error;

@@ -5,4 +5,5 @@ export type { Comms } from '../protocols/comms.js';
 export * from '../protocols/errors.js';
 export { Fd } from '../protocols/fd.js';
 export type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
+export { takeFd } from './fds.js';
 export { type Gate, sandboxMeHere } from './gate.js';

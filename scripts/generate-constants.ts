@@ -15,6 +15,8 @@ import {
   PLAN_MAGIC,
   PLAN_VERSION,
 } from '../broker/plan/ops.js';
+import { COMMS_VARIABLE, FDS_VARIABLE } from '../protocols/fd-names.js';
+import { COMMS_FD } from '../protocols/handshake.js';
 import { FIRST_RESERVED_TAG, Tag } from '../protocols/tags.js';
 
 const HEADER = new URL('../../native/include/sallyport/constants.h', import.meta.url);
@@ -54,6 +56,9 @@ export function constantsHeader(): string {
 
 /* Frames: {u32 tag, u64 length} little-endian, then the payload. Tags below the first reserved one are the user's. */
 #define SALLYPORT_FIRST_RESERVED_TAG ${hexadecimal(FIRST_RESERVED_TAG)}
+#define SALLYPORT_COMMS_FD ${COMMS_FD}
+#define SALLYPORT_COMMS_VARIABLE "${COMMS_VARIABLE}"
+#define SALLYPORT_FDS_VARIABLE "${FDS_VARIABLE}"
 ${tags.join('\n')}
 
 /* The launcher's plan. */

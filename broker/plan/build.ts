@@ -67,6 +67,8 @@ export type Start =
       readonly flags: number;
       /** The number inside of the fd to execute, one of those declared; undefined: what `program.path` names. */
       readonly file: number | undefined;
+      /** That fd's file has a place in a file system, outside the root: a memfd has none. */
+      readonly onDisk: boolean;
     };
 
 /** The numbers inside of what the broker passes besides stdio. */
@@ -197,10 +199,11 @@ function tmpfsStep({ target, size, inodes }: TmpfsMount): Step {
   };
 }
 
-function landlock({ landlockAbi: abi, mounts, tmpfs }: PlanInput): Step[] {
+function landlock({ landlockAbi: abi, mounts, tmpfs, start }: PlanInput): Step[] {
   if (abi < 1) return [];
   const devNull = mounts.some(({ kind, target }) => kind === 'device' && target === '/dev/null');
-  return [landlockStep({ abi, writable: tmpfs.map(({ target }) => target), devNull })];
+  const executed = start.mode === 'exec' && start.onDisk ? start.file : undefined;
+  return [landlockStep({ abi, writable: tmpfs.map(({ target }) => target), devNull, executed })];
 }
 
 function rlimit(value: number): bigint {

@@ -53,13 +53,15 @@ export interface LandlockInput {
   readonly writable: readonly string[];
   /** Whether there is a /dev/null to write to. */
   readonly devNull: boolean;
+  /** A kept fd that is executed and whose file lies nowhere beneath the root. */
+  readonly executed: number | undefined;
 }
 
 /**
  * Everything that there is may be read and run, only the tmpfs and /dev/null written; no TCP port; no abstract socket and
  * no process outside. It is there for what mounts do not stop: reopening a read-only fd for writing through /proc/self/fd.
  */
-export function landlockStep({ abi, writable, devNull }: LandlockInput): Landlock {
+export function landlockStep({ abi, writable, devNull, executed }: LandlockInput): Landlock {
   const fs = handledFs(abi);
   const rules: [path: string, rights: bigint][] = [
     ['/', READ],
@@ -73,5 +75,7 @@ export function landlockStep({ abi, writable, devNull }: LandlockInput): Landloc
     scoped: abi >= 6 ? ABSTRACT_SOCKETS_AND_SIGNALS : 0n,
     paths: rules.map(([path]) => path),
     rights: rules.map(([, rights]) => rights),
+    file: executed ?? -1,
+    fileRights: executed === undefined ? 0n : FS.execute | FS.readFile,
   };
 }

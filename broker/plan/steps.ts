@@ -190,6 +190,9 @@ export interface Landlock {
   readonly scoped: bigint;
   readonly paths: readonly string[];
   readonly rights: readonly bigint[];
+  /** A kept fd whose file lies nowhere beneath the root, or -1. */
+  readonly file: number;
+  readonly fileRights: bigint;
 }
 
 /** Switches kinds of speculation off for good; those where processor or kernel leave no choice are passed over. */

@@ -17,7 +17,7 @@ export { PolicyError, type PolicyProblem, RequestError } from './errors.js';
 export type { Effect, Explanation, LineOf, Outcome } from './explain.js';
 export { admitFirstExec, type FirstExec } from './first-exec.js';
 export { type CompiledPolicy, Policy } from './policy.js';
-export { type NodePolicyOptions, policies } from './presets.js';
+export { type PresetOptions, policies } from './presets.js';
 export type { ExplainRequest } from './requests.js';
 export { launcherProgram, stage0Program } from './stages.js';
 export { type Architecture, hostArchitecture, type SyscallName, syscallNumber } from './syscalls/index.js';

@@ -1,19 +1,27 @@
 import type { Entry, Preset, PresetName } from './definition.js';
 import { harmlessNodePaths } from './node-probes.js';
 import { ABORT, BASE, CHANNEL, JIT, JITLESS, PATHS, type Row, THREADS } from './preset-tables.js';
+import { DYNAMIC, STATIC } from './program-tables.js';
 
-const COMMON: readonly Row[] = [...BASE, ...THREADS, ...ABORT, ...CHANNEL, ...PATHS];
+const NODE: readonly Row[] = [...BASE, ...THREADS, ...ABORT, ...CHANNEL, ...PATHS];
 
-const ROWS: Readonly<Record<PresetName, readonly Row[]>> = {
-  node: [...COMMON, ...JIT],
-  nodeJitless: [...COMMON, ...JITLESS],
+interface Table {
+  readonly rows: readonly Row[];
+  readonly harmlessPaths: readonly string[];
+}
+
+const TABLES: Readonly<Record<PresetName, Table>> = {
+  node: { rows: [...NODE, ...JIT], harmlessPaths: harmlessNodePaths() },
+  nodeJitless: { rows: [...NODE, ...JITLESS], harmlessPaths: harmlessNodePaths() },
+  staticBinary: { rows: STATIC, harmlessPaths: [] },
+  dynamicBinary: { rows: DYNAMIC, harmlessPaths: [] },
 };
 
-export const PRESET_NAMES = Object.keys(ROWS) as PresetName[];
+export const PRESET_NAMES = Object.keys(TABLES) as PresetName[];
 
 /** The builder `policies.NAME()` starts from it, and a document by `"preset": "NAME"`. */
 export function presetOf(name: PresetName): Preset {
   const call = `policies.${name}()`;
-  const entries = ROWS[name].map(({ why, ...part }): Entry => ({ ...part, origin: { call, why } }));
-  return { name, entries, harmlessPaths: harmlessNodePaths() };
+  const { rows, harmlessPaths } = TABLES[name];
+  return { name, entries: rows.map(({ why, ...part }): Entry => ({ ...part, origin: { call, why } })), harmlessPaths };
 }

@@ -70,6 +70,11 @@ export abstract class Vocabulary<Builder> {
     return this.word('allowTCGETS');
   }
 
+  /** Allows `sendmsg`, `recvmsg`, `shutdown` on the comms fd. */
+  allowComms(): Builder {
+    return this.word('allowComms');
+  }
+
   // Files by path, resolved by the kernel: what they reach is for mounts and Landlock to say
 
   /** Allows `creat`, `open`, `openat`. */

@@ -59,7 +59,7 @@ export const FAST_FENCES: readonly Part[] = [
 /** Without it a thread moves itself to every processor in turn. */
 export const SLOW_FENCES: readonly Part[] = [...FAST_FENCES, every('sched_getaffinity', 'sched_setaffinity')];
 
-const STATIC_STARTUP: readonly Part[] = [
+export const STATIC_STARTUP: readonly Part[] = [
   every('uname', 'brk', 'set_tid_address', 'set_robust_list', 'rseq', 'rt_sigprocmask'),
   ...GET_LIMITS,
   RANDOM,
@@ -97,6 +97,11 @@ export const WORDS = {
   allowDup: [every('dup', 'dup2', 'dup3')],
   allowSafeFcntl: [ruled('fcntl', rules.fdFlags), ruled('fcntl', rules.fileLocks), ruled('fcntl', rules.duplicateFd)],
   allowTCGETS: [ruled('ioctl', allowWhen(arg(1).eq(IOCTL.TCGETS)))],
+  allowComms: [
+    ruled('sendmsg', rules.sendOnComms),
+    ruled('recvmsg', rules.receiveOnComms),
+    ruled('shutdown', rules.onComms),
+  ],
 
   // Files by path
   allowOpen: [OPEN],

@@ -12,6 +12,7 @@
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
+#define MFD_EXEC 0x0010U
 #endif
 
 namespace sallyport {
@@ -21,9 +22,10 @@ namespace {
 constexpr size_t kLongestName = 249;
 constexpr int64_t kMostBytes = int64_t(1) << 46;
 
-int CreateMemfd(const char* name) {
-  const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-  // Linux before 6.3 does not know the last flag.
+int CreateMemfd(const char* name, bool executable) {
+  const unsigned run = executable ? MFD_EXEC : MFD_NOEXEC_SEAL;
+  const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | run);
+  // Linux before 6.3 knows neither of the two.
   return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
 }
 
@@ -31,10 +33,8 @@ Napi::Value CreateMemory(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string name = TextArgument(info[0], "name", kLongestName);
   const int64_t size = IntegerArgument(info[1], "size", 0, kMostBytes);
-  if (BooleanArgument(ObjectArgument(info[2], "options").Get("executable"), "executable")) {
-    throw OutOfRange(env, "'executable' must be false: no memory of ours is run");
-  }
-  UniqueFd fd(CreateMemfd(name.c_str()));
+  const bool executable = BooleanArgument(ObjectArgument(info[2], "options").Get("executable"), "executable");
+  UniqueFd fd(CreateMemfd(name.c_str(), executable));
   if (fd.get() < 0) throw SystemError(env, errno, "memfd_create", name);
   if (ftruncate(fd.get(), size) < 0) throw SystemError(env, errno, "ftruncate", std::to_string(size) + " bytes");
   const Napi::Number result = Napi::Number::New(env, fd.get());

@@ -153,7 +153,7 @@ describe('the decoder of plans, under AddressSanitizer and UndefinedBehaviorSani
   const short = Buffer.from(
     encodePlan([
       { op: 'keepFds', from: [0, 1], to: [1, 0] },
-      { op: 'landlock', fs: 1n, net: 2n, scoped: 3n, paths: ['/', '/a'], rights: [4n, 5n] },
+      { op: 'landlock', fs: 1n, net: 2n, scoped: 3n, paths: ['/', '/a'], rights: [4n, 5n], file: -1, fileRights: 0n },
       { op: 'run', path: '/x', arguments: ['a', ''], environment: ['A=b'], supervisor: ALLOW_ALL },
     ]),
   );

@@ -106,7 +106,16 @@ describe('a step that fails', () => {
     });
 
     it('a Landlock right that the kernel does not know, or a path that is not there', async () => {
-      const landlock: Step = { op: 'landlock', fs: 1n << 60n, net: 0n, scoped: 0n, paths: [], rights: [] };
+      const landlock: Step = {
+        op: 'landlock',
+        fs: 1n << 60n,
+        net: 0n,
+        scoped: 0n,
+        paths: [],
+        rights: [],
+        file: -1,
+        fileRights: 0n,
+      };
       expect((await withStep(AS_ROOT, landlock)).failed).to.include({
         step: 'landlock',
         errnoName: 'EINVAL',

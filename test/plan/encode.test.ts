@@ -26,7 +26,16 @@ describe('encodePlan', () => {
       { op: 'pidNamespace' },
       { op: 'rlimit', resource: 7, soft: 5n, hard: 0xffff_ffff_ffff_ffffn },
       { op: 'proc', target: '/proc', processesOnly: true, optional: false },
-      { op: 'landlock', fs: 1n, net: 2n, scoped: 3n, paths: ['/', '/dev/null'], rights: [4n, 5n] },
+      {
+        op: 'landlock',
+        fs: 1n,
+        net: 2n,
+        scoped: 3n,
+        paths: ['/', '/dev/null'],
+        rights: [4n, 5n],
+        file: -1,
+        fileRights: 0n,
+      },
       {
         op: 'run',
         path: '/bin/x',

@@ -4,6 +4,9 @@
 
 /* Frames: {u32 tag, u64 length} little-endian, then the payload. Tags below the first reserved one are the user's. */
 #define SALLYPORT_FIRST_RESERVED_TAG 0x80000000u
+#define SALLYPORT_COMMS_FD 3
+#define SALLYPORT_COMMS_VARIABLE "SALLYPORT_COMMS_FD"
+#define SALLYPORT_FDS_VARIABLE "SALLYPORT_FDS"
 #define SALLYPORT_TAG_BOOL 0x80000001u
 #define SALLYPORT_TAG_INT8 0x80000002u
 #define SALLYPORT_TAG_UINT8 0x80000003u
@@ -75,7 +78,7 @@
     X(20, no_capabilities, "") \
     X(21, parent_death_signal, "") \
     X(22, no_new_privs, "") \
-    X(23, landlock, "qqqSQ") \
+    X(23, landlock, "qqqSQiq") \
     X(24, speculation, "U") \
     X(25, not_dumpable, "") \
     X(26, stage0, "b") \
