@@ -59,6 +59,11 @@ export const targets = [
       'supervise.c',
     ],
   },
+  {
+    output: 'example-static',
+    folder: '../examples/static',
+    sources: ['static.c'],
+  },
 ];
 
 const COMMON = ['-Wall', '-Wextra', '-Werror', '-fstack-protector-strong', '-fvisibility=hidden', '-pthread'];

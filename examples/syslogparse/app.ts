@@ -1,0 +1,80 @@
+/**
+ * Proposes firewall and AppArmor rules from a log. Logs are written by whoever can reach the machine, so that the parser is a
+ * sandboxee: it gets the log's fd and nothing else. What it proposes the broker judges, and only the broker writes files.
+ */
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+import ipaddr from 'ipaddr.js';
+import { describeResult, escapeText, Fd, launch, node, policies, SallyportError } from 'sallyport';
+import { judge, type Range, type Rule } from './judge.js';
+import { HostileMessage, type Message, MOST_MESSAGES, receiveMessage } from './protocol.js';
+import { writeRules } from './rule-files.js';
+
+/** From dist/examples/syslogparse to where the log is. */
+const OWN_LOG = fileURLToPath(new URL('../../../examples/syslogparse/logs/sample.log', import.meta.url));
+const OWN_NETWORKS = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
+
+interface Options {
+  readonly out: string;
+  readonly threshold: number;
+  readonly keep: readonly Range[];
+}
+
+await new Command('syslogparse')
+  .description('Proposes iptables and AppArmor rules from a system log, parsing it in a sandboxee')
+  .argument('[log]', 'a kernel, system or auth log (default: the sample of this example)', OWN_LOG)
+  .option('--out <folder>', 'where the rules go', 'syslogparse')
+  .option('--threshold <times>', 'block who was seen so often', parseThreshold, 5)
+  .option(
+    '--keep <network...>',
+    'never block these',
+    parseNetwork,
+    OWN_NETWORKS.map((range) => ipaddr.parseCIDR(range)),
+  )
+  .action(main)
+  .parseAsync()
+  .catch((error: unknown) => {
+    if (!(error instanceof SallyportError) && !(error instanceof HostileMessage)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  });
+
+async function main(path: string, { out, threshold, keep }: Options): Promise<void> {
+  const worker = node(new URL('./syslogparse.worker.js', import.meta.url), { fds: { log: Fd.open(path) } });
+  await using sandboxee = await launch(worker, {
+    policy: policies.node().build(),
+    limits: { wallTime: 60_000, cpuTime: 30_000 },
+  });
+  await sandboxee.comms.sendUint32(threshold);
+  const rules: Rule[] = [];
+  for (let received = 0; ; received += 1) {
+    if (received > MOST_MESSAGES) throw new HostileMessage(`more than ${MOST_MESSAGES} proposals`);
+    const message = await receiveMessage(sandboxee.comms);
+    if (message.kind === 'end') {
+      console.log(`\n${message.lines} lines, of which ${message.understood} say something.`);
+      break;
+    }
+    const judgement = judge(message, keep);
+    if (judgement.verdict === 'accepted') rules.push(judgement.rule);
+    else console.log(`refused ${proposalText(message)}: ${judgement.reason}`);
+  }
+  for (const file of writeRules(out, rules)) console.log(`wrote ${file}`);
+  console.log(`The parser ${describeResult(await sandboxee.result)}. Read the rules before you load them.`);
+}
+
+function proposalText(message: Exclude<Message, { kind: 'end' }>): string {
+  if (message.kind === 'block') return `to block ${escapeText(message.address, { max: 64 })}`;
+  return `to grant ${escapeText(message.path, { max: 256 })} to ${escapeText(message.profile, { max: 256 })}`;
+}
+
+function parseThreshold(text: string): number {
+  const threshold = Number(text);
+  if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > 1_000_000)
+    throw new InvalidArgumentError('a whole number from 1 to 1000000');
+  return threshold;
+}
+
+function parseNetwork(text: string, before: readonly Range[]): readonly Range[] {
+  if (!ipaddr.isValidCIDR(text)) throw new InvalidArgumentError('a network such as 192.0.2.0/24');
+  return [...before, ipaddr.parseCIDR(text)];
+}
