@@ -25,7 +25,7 @@ export interface Batch {
  * 6.18): they are what its own probes put into a program. Made from anywhere else, the first is a SIGILL and the second
  * ENXIO.
  */
-const UNFILTERED: readonly SyscallName[] = ['uretprobe', 'uprobe'];
+export const UNFILTERED: readonly SyscallName[] = ['uretprobe', 'uprobe'];
 const unfilteredNumbers = new Set(UNFILTERED.map((name) => syscallTable(AUDIT_ARCH_X86_64).number(name)));
 
 /** Whether the kernel asks the filter at all. */
