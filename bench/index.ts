@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { benchComms } from './comms.js';
+import { benchFilter } from './filter.js';
 import { benchLaunch } from './launch.js';
 
 const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
@@ -23,6 +24,12 @@ program
     if (process.env[ON_ONE_CPU] === undefined) process.exitCode = againOnOneCpu();
     else await benchComms(rounds, trips);
   });
+
+program
+  .command('filter')
+  .description('what a filter costs: a syscall, a workload, its compilation')
+  .option('--rounds <n>', 'rounds', Number, 25)
+  .action(({ rounds }: { rounds: number }) => benchFilter(rounds));
 
 await program.parseAsync();
 
