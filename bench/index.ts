@@ -28,7 +28,7 @@ program
 program
   .command('filter')
   .description('what a filter costs: a syscall, a workload, its compilation')
-  .option('--rounds <n>', 'rounds', Number, 25)
+  .option('--rounds <n>', 'rounds', Number, 16)
   .action(({ rounds }: { rounds: number }) => benchFilter(rounds));
 
 await program.parseAsync();

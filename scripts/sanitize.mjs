@@ -27,7 +27,7 @@ function run(command, commandArguments, env = {}) {
 }
 
 function copyTree() {
-  const built = new Set(['node_modules', '.git', 'dist', 'native/build', 'test/native/build']);
+  const built = new Set(['node_modules', '.git', 'dist', 'native/build', 'test/native/build', 'bench/native/build']);
   for (const name of readdirSync(root)) {
     if (built.has(name)) continue;
     cpSync(path.join(root, name), path.join(copy, name), {

@@ -87,7 +87,15 @@ std::string DivergedThread() {
   return diverged;
 }
 
+// ENOTSUPP is the kernel's own errno. Most kernels have no interpreter, and their JIT for x86-64 does not come to an end on
+// a few valid filters ("bpf_jit: fatal error" in the kernel's log; seen on 6.18).
+constexpr int kNotTranslated = 524;
+
 Napi::Error InstallError(Napi::Env env, int error) {
+  if (error == kNotTranslated) {
+    return SystemError(env, error, "seccomp",
+                       "this kernel's JIT cannot translate the filter, which is valid; change the policy by a rule");
+  }
   if (error != ESRCH) return SystemError(env, error, "seccomp");
   return SystemError(env, error, "seccomp",
                      DivergedThread() + " has installed a seccomp filter of its own, so that ours cannot cover it");

@@ -6,7 +6,15 @@ import { printExpression } from '../../broker/policy/bpf/printer.js';
 import { verdict } from '../../broker/policy/bpf/simulator.js';
 import { AUDIT_ARCH_AARCH64, AUDIT_ARCH_X86_64 } from '../../broker/policy/syscalls/index.js';
 import { Dice } from './dice.js';
-import { AUDIT_ARCH_I386, type Batch, decideByKernel, isFiltered, markOf, type Request } from './kernel.js';
+import {
+  AUDIT_ARCH_I386,
+  type Batch,
+  decideByKernel,
+  isFiltered,
+  markOf,
+  type Request,
+  UNTRANSLATABLE,
+} from './kernel.js';
 import { meaning, shows } from './meaning.js';
 import { Caller, type Subject, subjects } from './subjects.js';
 
@@ -19,13 +27,15 @@ export interface Proven {
   readonly policies: number;
   /** How many of the cases a kernel decided too. */
   readonly byKernel: number;
+  /** Policies whose filter the kernel cannot load; see `UNTRANSLATABLE`. */
+  readonly untranslatable: number;
   readonly byVerdict: ReadonlyMap<string, number>;
 }
 
 /** Throws at the first difference, with all that it takes to see it again. Which cases there are depends on the seed alone. */
 export function prove(cases: number, seed: number, onProgress: (cases: number) => void = () => undefined): Proven {
   const byVerdict = new Map<string, number>();
-  let [done, policies, byKernel] = [0, 0, 0];
+  let [done, policies, byKernel, untranslatable] = [0, 0, 0, 0];
   for (let round = 0; done < cases; round += 1) {
     const batches: (Batch & Subject)[] = [];
     for (const subject of fc.sample(subjects, { seed: seed + round, numRuns: SUBJECTS_AT_ONCE })) {
@@ -35,10 +45,12 @@ export function prove(cases: number, seed: number, onProgress: (cases: number) =
       done += requests.length;
       if (done >= cases) break;
     }
-    byKernel += compareWithKernel(batches);
+    const kernel = compareWithKernel(batches);
+    byKernel += kernel.cases;
+    untranslatable += kernel.untranslatable;
     onProgress(done);
   }
-  return { cases: done, policies, byKernel, byVerdict };
+  return { cases: done, policies, byKernel, untranslatable, byVerdict };
 }
 
 /** On both architectures; the calls on the first are what a kernel can be asked. */
@@ -66,20 +78,25 @@ function compareOne(filter: Filter, program: Uint8Array, request: Request): stri
   throw new Error(difference(filter, program, request, `the simulator says ${JSON.stringify(simulated)}`));
 }
 
-function compareWithKernel(batches: readonly (Batch & Subject)[]): number {
-  if (process.arch !== 'x64') return 0;
+function compareWithKernel(batches: readonly (Batch & Subject)[]): Pick<Proven, 'untranslatable'> & { cases: number } {
+  if (process.arch !== 'x64') return { cases: 0, untranslatable: 0 };
   const marks = decideByKernel(batches);
-  let at = 0;
+  let [at, cases, untranslatable] = [0, 0, 0];
   for (const { filter, program, requests } of batches) {
-    for (const request of requests) {
-      const mark = marks[at];
-      at += 1;
-      if (mark === markOf(verdict(program, request))) continue;
-      throw new Error(difference(filter, program, request, `the kernel's errno is ${mark}`));
+    const answers = marks.subarray(at, at + requests.length);
+    at += requests.length;
+    if (answers.every((mark) => mark === UNTRANSLATABLE)) {
+      untranslatable += 1;
+      continue;
     }
+    for (const [index, request] of requests.entries()) {
+      if (answers[index] === markOf(verdict(program, request))) continue;
+      throw new Error(difference(filter, program, request, `the kernel's errno is ${answers[index]}`));
+    }
+    cases += requests.length;
   }
   if (at !== marks.length) throw new Error(`the kernel decided ${marks.length} calls of ${at}`);
-  return at;
+  return { cases, untranslatable };
 }
 
 function difference(filter: Filter, program: Uint8Array, request: Request, seen: string): string {

@@ -48,7 +48,7 @@ function preset(name: PresetName): Subject {
 
 const SUBJECTS: readonly Subject[] = [
   ...PRESET_NAMES.map(preset),
-  { name: 'stage 0', program: stage0Program(X64), callsOf: (_, dice) => [[dice.long(), dice.long()]] },
+  { name: 'stage 0', program: stage0Program(X64), callsOf: (_, dice) => [argumentsAt(edgesOf(violation()), dice)] },
   { name: 'the filter of the launcher', program: launcherProgram(X64), callsOf: () => [] },
 ];
 

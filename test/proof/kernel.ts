@@ -68,6 +68,13 @@ export function markOf(verdict: Verdict): number {
   return verdict.kind === 'errno' ? verdict.errno : MARKS[verdict.kind];
 }
 
+/**
+ * ENOTSUPP, for all calls of a batch: the kernel did not take the filter. Its JIT for x86-64 does not come to an end on
+ * one of some ten thousand filters, which are valid otherwise ("bpf_jit: fatal error" in its log; 6.18), and most kernels
+ * are built without an interpreter to fall back to.
+ */
+export const UNTRANSLATABLE = 524;
+
 const HEADER_BYTES = 8;
 const CALL_BYTES = 56;
 

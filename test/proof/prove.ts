@@ -21,4 +21,6 @@ const proven = prove(cases, seed, (done) => {
 const seconds = ((performance.now() - start) / 1000).toFixed(1);
 const verdicts = [...proven.byVerdict].map(([kind, count]) => `${kind} ${count}`).join(', ');
 console.log(`${proven.cases} cases (${verdicts}) of ${proven.policies} policies: none differs.`);
+if (proven.untranslatable > 0)
+  console.log(`${proven.untranslatable} of the policies the kernel's JIT could not translate.`);
 console.log(`${proven.byKernel} of them by the kernel too. ${seconds} s, seed ${seed}`);

@@ -1,7 +1,7 @@
 /** Random filters and policies, with the calls that are worth comparing them on. */
 import fc from 'fast-check';
 import { compile, type Filter, NO_SUCH_SYSCALL } from '../../broker/policy/bpf/compiler.js';
-import { allow, errno, killProcess, violation } from '../../broker/policy/bpf/dsl.js';
+import { allow, arg, errno, killProcess, violation, when } from '../../broker/policy/bpf/dsl.js';
 import type { Action, Expression } from '../../broker/policy/bpf/nodes.js';
 import type { Policy } from '../../broker/policy/policy.js';
 import { syscallTable } from '../../broker/policy/syscalls/index.js';
@@ -20,10 +20,25 @@ export interface Subject {
 
 const leaves = fc.constantFrom<Action>(allow(), errno(5), violation(), killProcess());
 
+/** Comparisons by the hundred: of a jump that has to go farther than 255 instructions, and of one that just has not. */
+const longExpressions: fc.Arbitrary<Expression> = fc
+  .tuple(fc.integer({ min: 1, max: 260 }), fc.integer({ min: 1, max: 260 }), expressions, expressions)
+  .map(([first, second, then, otherwise]) =>
+    when<Action>(arg(1).in(...consecutive(first)), errno(7))
+      .when(arg(0).in(...consecutive(second)), then)
+      .otherwise(otherwise),
+  );
+
+function consecutive(length: number): readonly number[] {
+  return Array.from({ length }, (_, index) => 0x6000 + index);
+}
+
+const ruleExpressions = fc.oneof({ weight: 30, arbitrary: expressions }, { weight: 1, arbitrary: longExpressions });
+
 /** A few numbers, close together and far apart, with any expressions, and any answer to the rest. */
 const filters: fc.Arbitrary<Filter> = fc
   .record({
-    rules: fc.array(fc.tuple(fc.oneof(fc.nat(8), fc.nat(480)), expressions), { minLength: 1, maxLength: 8 }),
+    rules: fc.array(fc.tuple(fc.oneof(fc.nat(8), fc.nat(480)), ruleExpressions), { minLength: 1, maxLength: 8 }),
     room: fc.nat(20),
     unlisted: leaves,
     unknown: leaves,
@@ -38,9 +53,19 @@ const filters: fc.Arbitrary<Filter> = fc
     foreign,
   }));
 
-const subjectsOfFilters = filters.map(
-  (filter): Subject => ({ filter, program: compile(filter), numbers: [...filter.rules.keys()] }),
-);
+/** A rule for each of many numbers, all with the same two ends: both lie about as far as a jump goes. */
+const wideFilters: fc.Arbitrary<Filter> = fc
+  .record({ count: fc.integer({ min: 60, max: 300 }), met: leaves, unmet: leaves, unlisted: leaves, unknown: leaves })
+  .map(({ count, met, unmet, unlisted, unknown }) => {
+    const rule = (value: number): Expression => when<Action>(arg(0).eq(value), met).otherwise(unmet);
+    const numbers = Array.from({ length: count }, (_, number) => number);
+    const rules = new Map(numbers.map((number) => [number, rule(number)]));
+    return { architecture: X64, highest: count, rules, unlisted, unknown, foreign: killProcess() };
+  });
+
+const subjectsOfFilters = fc
+  .oneof({ weight: 15, arbitrary: filters }, { weight: 1, arbitrary: wideFilters })
+  .map((filter): Subject => ({ filter, program: compile(filter), numbers: [...filter.rules.keys()] }));
 
 export const subjects: fc.Arbitrary<Subject> = fc.oneof(
   { weight: 15, arbitrary: subjectsOfFilters },

@@ -47,6 +47,8 @@ function operation(code: number, yes: number, no: number, k: number, accumulator
       return `goto ${yes}`;
     case 0x15:
       return `if ${accumulator} == ${value(k, accumulator)} goto ${yes} else ${no}`;
+    case 0x25:
+      return `if ${accumulator} > ${value(k, accumulator)} goto ${yes} else ${no}`;
     case 0x35:
       return `if ${accumulator} >= ${value(k, accumulator)} goto ${yes} else ${no}`;
     case 0x45:
