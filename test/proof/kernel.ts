@@ -70,7 +70,7 @@ export function markOf(verdict: Verdict): number {
 
 /**
  * ENOTSUPP, for all calls of a batch: the kernel did not take the filter. Its JIT for x86-64 does not come to an end on
- * one of some ten thousand filters, which are valid otherwise ("bpf_jit: fatal error" in its log; 6.18), and most kernels
+ * one of some 100,000 random filters, valid as they are ("bpf_jit: fatal error" in its log; 6.18), and most kernels
  * are built without an interpreter to fall back to.
  */
 export const UNTRANSLATABLE = 524;
