@@ -9,10 +9,14 @@ export const channels = {
   denial: channel('sallyport:denial'),
   violation: channel('sallyport:violation'),
   result: channel('sallyport:result'),
+  /** `{ pid, hook, error }`: a hook of `launch()` threw. */
+  'hook-error': channel('sallyport:hook-error'),
 } as const;
 
-/** Costs nothing where nobody listens. A subscriber that throws is reported by Node as uncaught, as on every channel. */
-export function publish(name: keyof typeof channels, message: Readonly<Record<string, unknown>>): void {
+/** Whether anybody listens; else it costs nothing. A subscriber that throws is reported by Node as uncaught, as on every channel. */
+export function publish(name: keyof typeof channels, message: Readonly<Record<string, unknown>>): boolean {
   const target = channels[name];
-  if (target.hasSubscribers) target.publish(message);
+  if (!target.hasSubscribers) return false;
+  target.publish(message);
+  return true;
 }

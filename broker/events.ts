@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type TypedEmitter from 'typed-emitter';
-import type { Denial, Result, Violation } from './result.js';
+import type { Denial, PermittedSyscall, Result, Violation } from './result.js';
 
 /** What `sandboxee.events` tells. No event is called `error`: an unheard one would throw in the broker. */
 export type SandboxeeEvents = {
@@ -8,6 +8,13 @@ export type SandboxeeEvents = {
   denial: (denial: Denial) => void;
   /** So many denials came faster than that, and are only counted. */
   'denials-dropped': (count: number) => void;
+  /**
+   * Under `dangerouslyPermitAllAndLog`: a call that no rule decides, and that went on. Those that are the same in everything
+   * are told as one; at most 64 every 20 ms.
+   */
+  permitted: (permitted: PermittedSyscall) => void;
+  /** So many permitted calls came faster than that. */
+  'permitted-dropped': (count: number) => void;
   /** A syscall or message that ends the sandboxee; `result` follows. */
   violation: (violation: Violation) => void;
   /** Text of its stdout or stderr, escaped. */

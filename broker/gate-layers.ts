@@ -14,7 +14,9 @@ export function gateLayers(filtersBefore: number, speculation: SpeculationStatus
   const below = filtersBefore === 1 ? 'one filter' : `${filtersBefore} filters`;
   return [
     speculationLayer(speculation, preparation.speculationControls),
-    on('seccomp', `policy '${policy.name}' in every thread, on top of ${below}`),
+    policy.onlyLogs
+      ? off('seccomp', `policy '${policy.name}' only logs what no rule decides: dangerouslyPermitAllAndLog`)
+      : on('seccomp', `policy '${policy.name}' in every thread, on top of ${below}`),
     mode === 'late'
       ? on('verification', 'threads, processes, maps and open files were looked through before go')
       : on('verification', 'filter and no_new_privs were looked at before its first instruction'),

@@ -46,7 +46,7 @@ export async function receiveHello(comms: Comms): Promise<Hello> {
 }
 
 /**
- * Sends the filter, and returns the listener once the sandboxee has closed its own copy of it.
+ * Sends the filter, and returns the listener. The sandboxee still has its own copy: see `receiveSeal`.
  *
  * @param flags SECCOMP_FILTER_FLAG_*
  */
@@ -57,12 +57,16 @@ export async function exchangeFilter(comms: Comms, flags: number, program: Uint8
   if (listener === undefined) throw new GateError('gate:listener', 'the sandboxee sent no listener');
   try {
     requireListener(listener.number);
-    await comms.recvControl(Tag.Sealed);
     return listener.release();
   } catch (error) {
     listener.close();
     throw error;
   }
+}
+
+/** The sandboxee has closed its copy of the listener; it is filtered, so that the monitor must answer meanwhile. */
+export async function receiveSeal(comms: Comms): Promise<void> {
+  await comms.recvControl(Tag.Sealed);
 }
 
 function installError({ step, errno, message }: GateFailure): GateError {

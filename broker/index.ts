@@ -19,6 +19,7 @@ export {
   type ProgramOptions,
   program,
 } from './executor.js';
+export type { HookName, Hooks, TraceDecision, TracedSyscall } from './hooks.js';
 export { launch } from './launch.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 export { describeLayer, type Layer, type LayerName } from './layers.js';
@@ -32,6 +33,7 @@ export {
   type DescribedSyscall,
   dangerouslyAllowAllSyscalls,
   dangerouslyAllowExecutableMemory,
+  dangerouslyPermitAllAndLog,
   type ErrnoName,
   type ExplainRequest,
   type Explanation,
@@ -45,16 +47,20 @@ export {
   type PolicyProblem,
   type PresetOptions,
   policies,
+  type Reason,
   RequestError,
   rule,
   type SyscallName,
+  traceAllSyscalls,
 } from './policy/index.js';
 export {
   type Aftermath,
   type Denial,
   describeResult,
   type Ending,
+  type PermittedSyscall,
   type RefusedSyscall,
+  type ReportedSyscall,
   type ResourceUsage,
   type Result,
   type Violation,

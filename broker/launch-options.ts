@@ -1,5 +1,6 @@
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
+import type { Hooks } from './hooks.js';
 import type { Limits } from './limits.js';
 import { Policy } from './policy/index.js';
 
@@ -15,9 +16,11 @@ export interface LaunchOptions {
   /** What the sandboxee takes for the name of its host. Default `sandboxee`. */
   readonly hostname?: string;
   readonly speculation?: typeof dangerouslyAllowSpeculation;
+  /** What the app does when it starts and ends, breaks the policy, or makes a call that the policy traces. */
+  readonly hooks?: Hooks;
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation', 'hooks'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {

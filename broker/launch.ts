@@ -14,7 +14,8 @@ import { Session } from './session.js';
  */
 export async function launch(executor: Executor, options: LaunchOptions): Promise<Sandboxee> {
   const session = new Session(await prepare(executor, options));
-  if (await session.passGate()) return new Sandboxee(session);
+  const sandboxee = new Sandboxee(session);
+  if (await session.passGate(sandboxee)) return sandboxee;
   const result = await session.result;
   session.comms.close();
   throw new LaunchError(result);

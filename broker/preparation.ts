@@ -4,6 +4,7 @@ import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import { promiseFds } from './fd-account.js';
 import { Held } from './held.js';
+import { type ResolvedHooks, resolveHooks } from './hooks.js';
 import { kernelFeatures } from './kernel.js';
 import { checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 import type { Layer } from './layers.js';
@@ -34,6 +35,7 @@ export interface Preparation extends Disposable {
    */
   readonly ownAccount: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly hooks: ResolvedHooks;
 }
 
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
@@ -48,6 +50,7 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
     const file = executor.kind === 'program' && executor.file.kind === 'fd' ? executor.file.fd : undefined;
     holdFds(held, executor.fds, file);
     const limits = resolveLimits(options.limits);
+    const hooks = resolveHooks(options.hooks, options.policy);
     const identity = chooseIdentity(held);
     const ownAccount = identity.kind === 'root';
     held.add(promiseFds(limits.openFiles, ownAccount));
@@ -82,6 +85,7 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
       speculationControls,
       ownAccount,
       signal: options.signal,
+      hooks,
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {

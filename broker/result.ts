@@ -1,13 +1,25 @@
 import type { Layer } from './layers.js';
 import { type HeldLimit, LIMIT_RULES } from './limits.js';
 import type { DescribedSyscall } from './policy/describe.js';
+import type { Reason } from './policy/index.js';
 
-/** A syscall that the policy refused: what was asked, and who asked. Text in it is escaped and bounded. */
-export interface RefusedSyscall extends DescribedSyscall {
+/** A syscall that came to the monitor: what was asked, and who asked. Text in it is escaped and bounded. */
+export interface ReportedSyscall extends DescribedSyscall {
   /** Thread id as the broker sees it. */
   readonly thread: number;
   readonly instructionPointer: bigint;
   readonly architecture: string;
+}
+
+/** One that was refused: which rule did, and what would allow it. */
+export interface RefusedSyscall extends ReportedSyscall {
+  readonly reason: Reason;
+}
+
+/** One that went on only because the policy is there to watch: `dangerouslyPermitAllAndLog`. */
+export interface PermittedSyscall extends ReportedSyscall {
+  /** Calls that were the same in everything. */
+  readonly count: number;
 }
 
 /** A syscall answered with an errno. */
@@ -70,7 +82,7 @@ export type Ending =
 
 export type Result = Ending & Aftermath;
 
-/** One sentence for people. */
+/** One sentence for people; for a violation by a syscall a second line, with the rule and what would allow it. */
 export function describeResult(result: Ending): string {
   switch (result.status) {
     case 'ok':
@@ -96,5 +108,6 @@ export function describeResult(result: Ending): string {
 
 function describeViolation(violation: Violation): string {
   if (violation.kind === 'protocol') return `protocol: ${violation.detail}`;
-  return violation.syscall.text;
+  const { text, reason } = violation.syscall;
+  return `${text}\n  ${reason.rule}${reason.hint === '' ? '' : `; ${reason.hint}`}`;
 }

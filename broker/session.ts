@@ -6,6 +6,7 @@ import { Comms } from '../protocols/comms.js';
 import { EndpointTransport } from '../protocols/endpoint-transport.js';
 import { PeerGone } from '../protocols/errors.js';
 import type { Fd } from '../protocols/fd.js';
+import type { Phase } from '../protocols/frame-rules.js';
 import { defaultLimits } from '../protocols/limits.js';
 import { Tag } from '../protocols/tags.js';
 import { Clock } from './clocks.js';
@@ -16,6 +17,7 @@ import { firstExecOf } from './first-exec.js';
 import { GateError } from './gate.js';
 import { gateLayers } from './gate-layers.js';
 import { Held } from './held.js';
+import { callHook, callStarted, hookFailed } from './hooks.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
@@ -26,8 +28,9 @@ import { Sampler } from './process/sampler.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
 import type { Aftermath, Denial, Ending, ResourceUsage, Result, Violation } from './result.js';
 import { openFilesLimit } from './rlimits.js';
-import { type Sealed, sealBeforeExec, sealLate } from './seal.js';
-import { fromEarlyEnd, fromStepFailure, setupError } from './setup-errors.js';
+import type { Sandboxee } from './sandboxee.js';
+import { type Sealed, type Sealing, sealBeforeExec, sealLate } from './seal.js';
+import { fromEarlyEnd, fromStepFailure, setupError, tooLate } from './setup-errors.js';
 import { wire } from './wiring.js';
 
 const MOST_DENIALS = 64;
@@ -60,6 +63,7 @@ export class Session {
   #monitor: Monitor | undefined;
   #view: ProcessView | undefined;
   #passing: Promise<void> = Promise.resolve();
+  #inStartedHook = false;
   #gone = false;
   #cause: Ending | undefined;
 
@@ -80,7 +84,7 @@ export class Session {
       });
       this.comms = new Comms(new EndpointTransport(wiring.comms), {
         role: 'broker',
-        phase: preparation.mode === 'late' ? 'handshake' : 'open',
+        phase: firstPhase(preparation),
         fds: receivedFds,
         buffers: this.pool,
         onViolation: ({ message }) => {
@@ -126,8 +130,8 @@ export class Session {
   }
 
   /** From the launcher's start to *go*. Resolves with whether it got there; if not, `result` says why. */
-  async passGate(): Promise<boolean> {
-    this.#passing = this.#passGate();
+  async passGate(handle: Sandboxee): Promise<boolean> {
+    this.#passing = this.#passGate(handle);
     try {
       await this.#passing;
     } catch (error) {
@@ -139,7 +143,7 @@ export class Session {
     return this.#gone;
   }
 
-  async #passGate(): Promise<void> {
+  async #passGate(handle: Sandboxee): Promise<void> {
     const pidfd = await this.#process.started;
     const init = this.#process.init;
     if (pidfd === undefined || init === undefined) return;
@@ -148,28 +152,40 @@ export class Session {
     this.#view = sandboxee;
     this.#watch(launcher, sandboxee);
 
-    const sealed = await this.#seal(launcher, sandboxee);
+    const started = (): Promise<void> => this.#callStarted(handle);
+    const monitor = (listener: number): void => this.#startMonitor(listener, pidfd, sandboxee.pid);
+    const sealed = await this.#seal({ launcher, sandboxee, started, monitor });
     if (sealed === undefined) return;
+    const { listener, filtersBelow } = sealed;
     try {
+      if (listener !== undefined) await started();
       const { ownAccount, limits } = this.#preparation;
       if (!ownAccount) native.limitOpenFiles(sandboxee.pid, openFilesLimit(limits));
       if (!native.signalPidfd(pidfd, 0)) throw new GateError('gate:verification', 'it ended while it was verified', '');
     } catch (error) {
-      closeSync(sealed.listener);
+      if (listener !== undefined) closeSync(listener);
       throw error;
     }
     // Before an exec is admitted: afterwards there is another program, and its memory, to look at.
-    this.#layers = [...this.#layers, ...gateLayers(sealed.filtersBelow, sandboxee.speculation(), this.#preparation)];
-    this.#startMonitor(sealed.listener, pidfd, sandboxee.pid);
+    this.#layers = [...this.#layers, ...gateLayers(filtersBelow, sandboxee.speculation(), this.#preparation)];
+    if (listener !== undefined) monitor(listener);
     await this.#letGo();
     if (this.#gone) publish('launch', { pid: this.pid, layers: this.#layers });
   }
 
-  #seal(launcher: ProcessView, sandboxee: ProcessView): Promise<Sealed | undefined> {
+  #seal(sealing: Pick<Sealing, 'launcher' | 'sandboxee' | 'started' | 'monitor'>): Promise<Sealed | undefined> {
     const { mode, policy, fds } = this.#preparation;
-    if (mode === 'exec') return sealBeforeExec(this.#process, sandboxee);
+    if (mode === 'exec') return sealBeforeExec(this.#process, sealing.sandboxee);
     const { program } = policy.compile(fds.comms);
-    return sealLate({ comms: this.comms, commsInode: this.#commsInode, fds, launcher, sandboxee, program });
+    return sealLate({ ...sealing, comms: this.comms, commsInode: this.#commsInode, fds, program });
+  }
+
+  /** Bounded by the gate's deadline, which ends the process. */
+  async #callStarted(handle: Sandboxee): Promise<void> {
+    this.#inStartedHook = true;
+    await callStarted(this.#preparation.hooks, handle, this.#process.ended);
+    this.#inStartedHook = false;
+    this.comms.startUpOver();
   }
 
   async #letGo(): Promise<void> {
@@ -196,22 +212,30 @@ export class Session {
   }
 
   #startMonitor(listener: number, pidfd: number, tid: number): void {
-    const { policy, fds, mode } = this.#preparation;
-    const compiled = policy.compile(fds.comms);
-    const { execveat: number, argument } = firstExecOf(compiled);
-    this.#monitor = new Monitor(listener, pidfd, compiled, mode === 'exec' ? { tid, number, argument } : undefined, {
-      onDenial: (denial) => {
-        this.#denials.push(denial);
-        if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
-        publish('denial', { pid: this.pid, denial });
-        this.events.emit('denial', denial);
+    const { policy, fds, mode, hooks } = this.#preparation;
+    const { execveat: number, argument } = firstExecOf(policy.compile(fds.comms));
+    const begins = mode === 'exec' ? { tid, number, argument } : undefined;
+    this.#monitor = new Monitor(
+      listener,
+      pidfd,
+      { policy, comms: fds.comms, begins, hooks },
+      {
+        onDenial: (denial) => {
+          this.#denials.push(denial);
+          if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
+          publish('denial', { pid: this.pid, denial });
+          this.events.emit('denial', denial);
+        },
+        onDropped: (count) => this.events.emit('denials-dropped', count),
+        onPermitted: (permitted) => this.events.emit('permitted', permitted),
+        onPermittedDropped: (count) => this.events.emit('permitted-dropped', count),
+        onHookError: (error) => hookFailed('trace', this.pid, error),
+        onViolation: (violation) => this.#violated(violation),
+        onFailure: (message) => {
+          this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
+        },
       },
-      onDropped: (count) => this.events.emit('denials-dropped', count),
-      onViolation: (violation) => this.#violated(violation),
-      onFailure: (message) => {
-        this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
-      },
-    });
+    );
   }
 
   #violated(violation: Violation): void {
@@ -219,14 +243,15 @@ export class Session {
     this.#cause = { status: 'violation', ...violation };
     publish('violation', { pid: this.pid, violation });
     this.events.emit('violation', violation);
+    const hook = this.#preparation.hooks.violation;
+    if (hook !== undefined) callHook('violation', this.pid, () => hook(violation));
   }
 
   #startGateClock(gateTime: number): void {
     const gate = this.#held.add(
       new Clock(() => {
         if (this.#gone) return;
-        const detail = `it did not enter the gate within ${gateTime} ms`;
-        this.end(setupError('gate:deadline', detail, 'call sandboxMeHere(), or raise limits.gateTime'));
+        this.end(tooLate(gateTime, this.#inStartedHook));
       }),
     );
     gate.arm(gateTime);
@@ -264,6 +289,8 @@ export class Session {
     };
     const result: Result = { ...ending, ...aftermath };
     this.comms.attachResult(result);
+    const { finished } = this.#preparation.hooks;
+    if (finished !== undefined) callHook('finished', this.pid, () => finished(result));
     return result;
   }
 
@@ -291,6 +318,12 @@ export class Session {
     if (!this.#gone) return fromEarlyEnd(status, this.#output.stderr?.tail ?? '');
     return ending ?? { status: 'internal-error', message: 'the launcher ended without a word about its sandboxee' };
   }
+}
+
+/** Data crosses before the gate where the app speaks with the program then; a program that is filtered already has no gate. */
+function firstPhase({ mode, hooks }: Preparation): Phase {
+  if (mode === 'exec') return 'open';
+  return hooks.started === undefined ? 'handshake' : 'start-up';
 }
 
 function endingOf(error: unknown): Ending {

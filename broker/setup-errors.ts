@@ -15,6 +15,14 @@ export function setupError(step: string, detail: string, hint = '', errno = ''):
   return { status: 'setup-error', step, errno, detail, hint };
 }
 
+/** Past `limits.gateTime`, in milliseconds: the program was not there, or the app's own hook was not done. */
+export function tooLate(gateTime: number, inHook: boolean): SetupError {
+  const raise = 'or raise limits.gateTime';
+  return inHook
+    ? setupError('hook:started', `hooks.started() was not done within ${gateTime} ms`, `let it do less, ${raise}`)
+    : setupError('gate:deadline', `it did not enter the gate within ${gateTime} ms`, `call sandboxMeHere(), ${raise}`);
+}
+
 /** A step of the plan that the launcher could not carry out. */
 export function fromStepFailure(failure: StepFailure): SetupError {
   const op = OPERATION_NAMES.get(failure.op);

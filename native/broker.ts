@@ -62,11 +62,28 @@ export interface DenialRecord extends SyscallRecord {
   errno: number;
 }
 
+/** A traced call, which waits until it is answered; nothing was read of the memory. */
+export interface TracedRecord extends SyscallRecord {
+  id: bigint;
+}
+
+export interface PermittedRecord extends SyscallRecord {
+  /** Calls that were the same in everything. */
+  count: number;
+}
+
+/** What `answerTraced` takes; above 0, an errno. */
+export const TracedAnswer = { Deny: -1, Allow: 0 } as const;
+
 export interface MonitorReport {
   /** The latest 64 since the last `take()`. */
   denials: DenialRecord[];
   /** Denials since the last `take()` that are not among them. */
   dropped: number;
+  /** The first 64 since the last `take()`. */
+  permitted: PermittedRecord[];
+  /** Permitted calls that are not among them. */
+  permittedDropped: number;
   /** The first; stays in every later report. */
   violation: SyscallRecord | null;
   /** hangup: nobody is under the filter any more. failed: the monitor could not go on, and has killed its sandboxee. */
@@ -93,6 +110,9 @@ export interface MonitorOptions {
   harmlessPaths: string[];
   /** Numbers above are answered ENOSYS, without a report. */
   unknownAbove: number;
+  /** The filter that the sandboxee is under, for answers with 0x20000: its verdict says which calls are traced (data 1) or
+   * permitted (2), and the rest of the answer, or a violation, is for the others. Else empty. */
+  program: Uint8Array;
   /** The execveat by which a filtered program begins, admitted once: its thread, its number, its sixth argument. */
   firstExec: FirstExec | null;
 }
@@ -105,6 +125,10 @@ export interface FirstExec {
 
 export interface Monitor {
   take(): MonitorReport;
+  /** Those that have come to wait since the last call; at most 1024 wait at once, and one more is a violation. */
+  takeTraced(): TracedRecord[];
+  /** Once for each id. False where its caller waits no more. */
+  answerTraced(id: bigint, answer: number): boolean;
   /** Kills, ends the thread, closes the listener. Idempotent. Waits 100 ms at most. */
   stop(): void;
 }
@@ -138,7 +162,7 @@ export interface BrokerBinding extends SharedBinding {
   /** flock, without waiting: false where another has it. Held until the last duplicate of the fd is closed. */
   lock(fd: number): boolean;
   probe(): KernelFeatures;
-  /** `onReport` is called once, and then not again before the next `take()`. */
+  /** `onReport` is called once, and then not again before the next `take()`; and the same for `takeTraced()`. */
   Monitor: new (
     options: MonitorOptions,
     onReport: () => void,

@@ -1,17 +1,17 @@
 import type { BufferHooks } from './buffer-exchange.js';
 import type { ProtocolError } from './errors.js';
 import type { FdOperations } from './fd-facts.js';
-import type { FrameRule, Role } from './frame-rules.js';
+import type { Phase, Role } from './frame-rules.js';
 import type { ChannelLimitOptions } from './limits.js';
 
 export interface ChannelOptions extends BufferHooks {
   /** This side. Who the peer is, is decided by the socket that the broker made, and by nothing that is sent. */
   readonly role: Role;
   /**
-   * `handshake`: only handshake frames until `Go`, which opens the channel on both sides. `life`: the launcher's life socket.
-   * Default `open`.
+   * `handshake`: only handshake frames until `Go`, which opens the channel on both sides. `start-up`: data too, between
+   * programs that trust each other, until `startUpOver()`. `life`: the launcher's life socket. Default `open`.
    */
-  readonly phase?: FrameRule['phase'];
+  readonly phase?: Phase;
   readonly limits?: ChannelLimitOptions;
   /** Calls on descriptors. The broker's `close` goes to its reaper. */
   readonly fds?: FdOperations;

@@ -15,6 +15,8 @@ import { Tag } from './tags.js';
 import { Throttle } from './throttle.js';
 import { BatchStatus, type Transport } from './transport.js';
 
+const NOT_YET = 'the gate is still open: nothing is sent before go';
+
 /**
  * Frames in both directions over a transport: order, backpressure, fds, phases and the end. What the frames mean is the
  * codecs' business.
@@ -53,7 +55,7 @@ export class Channel {
     this.#intake = new Intake(transport.slab, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
       this.#onFrame(frame, rule),
     );
-    if (phase !== 'open') this.#notYet = new ClosedError('the gate is still open: nothing is sent before go');
+    if (phase !== 'open' && phase !== 'start-up') this.#notYet = new ClosedError(NOT_YET);
     this.#inbox = new Inbox(this.limits, this.fds);
     this.#outbox = new Outbox(
       transport,
@@ -145,6 +147,13 @@ export class Channel {
   protected get handshakeRefused(): SallyportError | null {
     if (this.#intake.phase === 'open') return new ClosedError('the handshake is over');
     return this.#sendingEnded;
+  }
+
+  /** @internal Data crosses no more until `Go`. */
+  startUpOver(): void {
+    if (this.#intake.phase !== 'start-up') return;
+    this.#intake.phase = 'handshake';
+    this.#notYet = new ClosedError(NOT_YET);
   }
 
   /** @internal `Go` was sent or received: data may cross. */

@@ -5,6 +5,9 @@ import { KiB } from './units.js';
 /** Who a channel's end is. The launcher's life socket uses the same frames with tags of its own. */
 export type Role = 'broker' | 'sandboxee' | 'launcher';
 
+/** Of a channel: `start-up` is the handshake with data in it. */
+export type Phase = FrameRule['phase'] | 'start-up';
+
 export interface FrameRule {
   /** Payload bytes: `min === max` for a value of fixed size. */
   readonly min: number;

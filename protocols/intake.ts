@@ -1,7 +1,7 @@
 import { ProtocolError } from './errors.js';
 import { closeEventually, type FdOperations } from './fd-facts.js';
 import { Frame } from './frame.js';
-import type { FrameRule, Role } from './frame-rules.js';
+import type { FrameRule, Phase, Role } from './frame-rules.js';
 import { FrameParser } from './frames.js';
 import { tagName } from './tags.js';
 
@@ -15,7 +15,7 @@ export type OnFrame = (frame: Frame, rule: FrameRule) => void;
  * fd that may be left is that of the frame which is not whole yet.
  */
 export class Intake {
-  phase: FrameRule['phase'];
+  phase: Phase;
   readonly #role: Role;
   readonly #fds: FdOperations;
   readonly #onFrame: OnFrame;
@@ -23,14 +23,7 @@ export class Intake {
   readonly #frame: Frame;
   readonly #unclaimed: number[] = [];
 
-  constructor(
-    slab: Buffer,
-    maxMessage: number,
-    role: Role,
-    phase: FrameRule['phase'],
-    fds: FdOperations,
-    onFrame: OnFrame,
-  ) {
+  constructor(slab: Buffer, maxMessage: number, role: Role, phase: Phase, fds: FdOperations, onFrame: OnFrame) {
     this.phase = phase;
     this.#role = role;
     this.#fds = fds;
@@ -60,7 +53,7 @@ export class Intake {
 
   #pass(rule: FrameRule): void {
     const frame = this.#frame;
-    if (rule.phase !== this.phase || rule.from === this.#role) {
+    if (!isOf(rule, this.phase) || rule.from === this.#role) {
       throw new ProtocolError(`the peer sent ${tagName(frame.tag)}, which it may not send now`);
     }
     if (rule.carriesFd) {
@@ -70,4 +63,8 @@ export class Intake {
     }
     this.#onFrame(frame, rule);
   }
+}
+
+function isOf({ phase }: FrameRule, now: Phase): boolean {
+  return now === 'start-up' ? phase !== 'life' : phase === now;
 }

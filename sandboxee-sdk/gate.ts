@@ -27,6 +27,14 @@ export interface Gate extends Disposable {
   close(): void;
 }
 
+export interface GateOptions {
+  /**
+   * Speaks with the broker's hook `started` while this process is still trusted, and not filtered. Data that neither side
+   * receives before both are done fails the gate.
+   */
+  readonly before?: (comms: BlockingComms) => void | Promise<void>;
+}
+
 let entered = false;
 
 /**
@@ -36,10 +44,10 @@ let entered = false;
  * @throws SallyportError (`ERR_SALLYPORT_GATE`) where the process was not started by `launch()`, or this was called before
  * @throws the system call's error where the filter cannot be installed: the broker is told, and ends the process
  */
-export async function sandboxMeHere(): Promise<Gate> {
+export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate> {
   if (entered) throw new SallyportError('ERR_SALLYPORT_GATE', 'sandboxMeHere() was called before: a gate shuts once');
   entered = true;
-  const comms = openComms();
+  const comms = openComms(before === undefined ? 'handshake' : 'start-up');
   await comms.sendControl(
     Tag.Hello,
     encodeHello({ protocol: PROTOCOL_VERSION, sdk: ownVersion(), node: process.version, pid: process.pid }),
@@ -47,6 +55,8 @@ export async function sandboxMeHere(): Promise<Gate> {
   // While the broker answers.
   comms.flush();
   warmUp();
+  await before?.(comms);
+  comms.startUpOver();
   const { payload } = await comms.recvControl(Tag.Filter);
   enter(comms, payload);
   await comms.recvControl(Tag.Go);
@@ -62,12 +72,12 @@ function commsFd(): number {
   return Number(process.env[COMMS_VARIABLE] ?? COMMS_FD);
 }
 
-function openComms(): BlockingComms {
+function openComms(phase: 'handshake' | 'start-up'): BlockingComms {
   try {
     const transport = new BlockingEndpointTransport(commsFd(), { keepFd: true });
     return new BlockingComms(transport, {
       role: 'sandboxee',
-      phase: 'handshake',
+      phase,
       buffers: new MappedBuffers(),
     }).start();
   } catch (cause) {

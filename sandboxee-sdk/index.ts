@@ -6,4 +6,4 @@ export * from '../protocols/errors.js';
 export { Fd } from '../protocols/fd.js';
 export type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 export { takeFd } from './fds.js';
-export { type Gate, sandboxMeHere } from './gate.js';
+export { type Gate, type GateOptions, sandboxMeHere } from './gate.js';

@@ -19,11 +19,13 @@ export const targets = [
     sources: [
       ...ADDON,
       'broker.cc',
+      'filter_program.cc',
       'lock.cc',
       'memory.cc',
       'monitor.cc',
       'monitor_binding.cc',
       'monitor_thread.cc',
+      'monitor_traced.cc',
       'open_files.cc',
       'pidfd.cc',
       'pidfd_watcher.cc',

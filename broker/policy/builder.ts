@@ -5,7 +5,7 @@ import { problemOfPath } from './path-settings.js';
 import { Policy } from './policy.js';
 import { type CpuFences, callOf, type FutexOperation, type RuleSource, type Statement } from './statements.js';
 import type { SyscallName } from './syscalls/index.js';
-import { dangerouslyAllowAllSyscalls, type ExecutableMemory } from './tokens.js';
+import { DEFAULT_TOKENS, type ExecutableMemory } from './tokens.js';
 import { Vocabulary } from './vocabulary.js';
 import type { PlainWord } from './words.js';
 
@@ -60,6 +60,18 @@ export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
   }
 
   /**
+   * Leaves the syscall to the hook `trace` of `launch()`, without which nothing is started: it sees the number and the
+   * arguments, and says `allow`, `deny` (a violation) or an errno. Not executable memory, which takes a rule with its token.
+   */
+  traceSyscall(syscall: SyscallName): PolicyBuilder {
+    return this.#say({ call: 'traceSyscall', syscall });
+  }
+
+  traceSyscalls(...syscalls: readonly SyscallName[]): PolicyBuilder {
+    return this.#say({ call: 'traceSyscalls', syscalls });
+  }
+
+  /**
    * A rule in the words of `bpf/dsl.ts`, or a program of one's own (`bpf()`). What it passes on goes to the next rule,
    * and in the end to the default action. What it allows does not reach executable memory, unless it has the token.
    */
@@ -77,11 +89,12 @@ export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
   }
 
   /**
-   * What happens to syscalls that no rule decides; a violation where nothing is said. `errno()`, `deny()`, or the token
-   * that allows them. The refusals stay, and executable memory has a token of its own.
+   * What happens to syscalls that no rule decides; a violation where nothing is said. `errno()`, `deny()`, or a token:
+   * `dangerouslyAllowAllSyscalls`, `traceAllSyscalls`, `dangerouslyPermitAllAndLog`. The refusals stay, and executable memory
+   * has a token of its own.
    */
   defaultAction(action: DefaultAction): PolicyBuilder {
-    if (action !== dangerouslyAllowAllSyscalls && !isDefault(action)) return this.#blame('defaultAction()', NO_DEFAULT);
+    if (!isDefault(action)) return this.#blame('defaultAction()', NO_DEFAULT);
     return this.#with({ defaultAction: action });
   }
 
@@ -164,9 +177,13 @@ export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
 }
 
 const NO_DEFAULT =
-  'it is errno(…), deny(…), violation() or killProcess(); to allow everything takes the token dangerouslyAllowAllSyscalls';
+  'it is errno(…), deny(…), violation(), killProcess() or the token traceAllSyscalls; to allow everything takes the token dangerouslyAllowAllSyscalls';
 
-function isDefault(action: Exclude<DefaultAction, symbol>): boolean {
-  if (action.kind === 'notify') return action.answer.kind === 'violation' || action.answer.path === undefined;
+function isDefault(action: DefaultAction): boolean {
+  if (typeof action === 'symbol') return DEFAULT_TOKENS.some(({ token }) => token === action);
+  if (action.kind === 'notify') {
+    const { answer } = action;
+    return answer.kind === 'violation' || (answer.kind === 'denial' && answer.path === undefined);
+  }
   return action.kind === 'errno' || action.kind === 'kill-process';
 }

@@ -1,9 +1,10 @@
 /** Takes a policy apart: for one syscall, every way in which a call can go, and which rule sends it there. */
 import { constants } from 'node:os';
+import { isRefusing } from './answers.js';
 import { errno, violation } from './bpf/dsl.js';
 import { strictest } from './bpf/meet.js';
 import { type Action, type Condition, canAllow, isChoice, type Rule } from './bpf/nodes.js';
-import { NONE, type Region, type Regions } from './bpf/regions.js';
+import { NONE, type Region, type Sets } from './bpf/regions.js';
 import { decideBy } from './decision.js';
 import type { Definition, Origin, RulePolicy } from './definition.js';
 import { inForce } from './refused.js';
@@ -12,6 +13,8 @@ import type { SyscallName } from './syscalls/index.js';
 /** Who decides: a rule of the author, one of the preset, what every policy refuses, or the default action. */
 export interface Decider extends Origin {
   readonly kind: 'rule' | 'preset' | 'refusal' | 'default';
+  /** What the author says of the syscall elsewhere would come first. */
+  readonly overridable?: true;
   /** Of an intersection: the part that is the stricter. */
   readonly policy?: string;
 }
@@ -32,12 +35,7 @@ export interface Case {
 }
 
 /** In the order in which they are asked; together they are all calls of `within`. Throws `TooIntricate`. */
-export function casesOf(
-  definition: Definition,
-  syscall: SyscallName,
-  regions: Regions,
-  within: Region,
-): readonly Case[] {
+export function casesOf(definition: Definition, syscall: SyscallName, regions: Sets, within: Region): readonly Case[] {
   if (definition.kind === 'rules') return new Tracer(definition, syscall, regions).cases(within);
   const parts = definition.parts.map((part): readonly Case[] =>
     casesOf(part, syscall, regions, within).map((each) => named(each, part.name)),
@@ -48,10 +46,10 @@ export function casesOf(
 class Tracer {
   readonly #policy: RulePolicy;
   readonly #syscall: SyscallName;
-  readonly #regions: Regions;
+  readonly #regions: Sets;
   readonly #cases: Case[] = [];
 
-  constructor(policy: RulePolicy, syscall: SyscallName, regions: Regions) {
+  constructor(policy: RulePolicy, syscall: SyscallName, regions: Sets) {
     this.#policy = policy;
     this.#syscall = syscall;
     this.#regions = regions;
@@ -60,10 +58,10 @@ class Tracer {
   cases(within: Region): readonly Case[] {
     const { entries, decisions, fallback } = this.#policy;
     let left = this.#refusals(within);
-    for (const { syscalls, rule, origin } of entries) {
+    for (const { syscalls, rule, origin, overridable } of entries) {
       if (!syscalls.includes(this.#syscall)) continue;
       const kind = origin.why === undefined ? 'rule' : 'preset';
-      left = this.#rule(rule, left, [], { ...origin, kind });
+      left = this.#rule(rule, left, [], { ...origin, kind, ...(overridable ? { overridable } : {}) });
     }
     const otherwise = decideBy(fallback, this.#syscall);
     const why = decisions.has(this.#syscall) ? 'no rule decides it' : 'no rule mentions it';
@@ -111,7 +109,7 @@ function named(each: Case, policy: string): Case {
   return { ...each, by: { policy, ...each.by } };
 }
 
-function both(regions: Regions, first: readonly Case[], second: readonly Case[]): readonly Case[] {
+function both(regions: Sets, first: readonly Case[], second: readonly Case[]): readonly Case[] {
   return first.flatMap((a) =>
     second.flatMap((b): Case[] => {
       const region = regions.and(a.region, b.region);
@@ -122,12 +120,12 @@ function both(regions: Regions, first: readonly Case[], second: readonly Case[])
   );
 }
 
-/** As `decision.ts` does it: the monitor has one answer for a syscall. */
+/** As `decision.ts` does it: the monitor has one refusal for a syscall. */
 function withOneAnswer(cases: readonly Case[]): readonly Case[] {
   const actions = cases.map(({ action }) => action);
-  const answers = actions.filter((action) => action.kind === 'notify');
+  const answers = actions.filter(isRefusing);
   const [first, ...others] = answers;
   if (first === undefined) return cases;
   const answer = others.reduce<Action>(strictest, first);
-  return cases.map((each) => (each.action.kind === 'notify' ? { ...each, action: answer } : each));
+  return cases.map((each) => (isRefusing(each.action) ? { ...each, action: answer } : each));
 }

@@ -1,5 +1,5 @@
 /** What is allowed to be written and probably is not meant: dangerous grants, and rules that no call reaches. */
-import { type Action, canAllow, isChoice, type Rule } from './bpf/nodes.js';
+import { type Action, canAllow, isChoice, letsThrough, type Rule } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
 import { ALL, NONE, type Region, Regions, TooIntricate } from './bpf/regions.js';
 import { dangerOf } from './dangers.js';
@@ -36,9 +36,9 @@ export function check(definition: Definition): readonly Finding[] {
 function dangers({ draft, pointer }: RulePolicy, own: readonly Entry[]): readonly Finding[] {
   const byDefault = pointer === undefined ? 'defaultAction()' : `${pointer}/defaultAction`;
   return [
-    ...(typeof draft.defaultAction === 'symbol'
-      ? [dangerous(byDefault, TOKENS.dangerouslyAllowAllSyscalls.danger)]
-      : []),
+    ...Object.values(TOKENS)
+      .filter(({ token }) => token === draft.defaultAction)
+      .map(({ danger }) => dangerous(byDefault, danger)),
     ...draft.stated.flatMap(dangersOfToken),
     ...own.flatMap(dangersOfEntry),
   ];
@@ -128,7 +128,7 @@ class Reacher {
 
   #whyDead(action: Action, region: Region, left: Region, before: readonly Entry[]): Reach['dead'] {
     if (region === NONE) return { kind: 'unreachable', message: 'no call meets its conditions' };
-    const refused = action.kind === 'allow' ? this.#refusing(region) : undefined;
+    const refused = letsThrough(action) ? this.#refusing(region) : undefined;
     if (refused !== undefined) return { kind: 'unreachable', message: `every policy refuses such calls: ${refused}` };
     if (this.#regions.and(region, left) !== NONE) return undefined;
     const calls = new Set(before.map(({ origin }) => origin.call));

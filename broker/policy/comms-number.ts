@@ -56,6 +56,11 @@ export function withComms(decision: Expression, comms: number): Expression {
   return visit(decision);
 }
 
+/** The condition where comms has this number. */
+export function conditionFor(condition: Condition, comms: number): Condition {
+  return comms === COMMS_FD ? condition : moved(condition, comms);
+}
+
 function moved(condition: Condition, comms: number): Condition {
   const place = MOVABLE.get(condition);
   if (place) return place(comms);

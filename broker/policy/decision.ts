@@ -1,11 +1,12 @@
 /** What a policy says of one syscall, refusals included. */
-import { answersOf } from './answers.js';
-import { allow, violation } from './bpf/dsl.js';
+import { answersOf, isRefusing } from './answers.js';
+import { violation } from './bpf/dsl.js';
 import { meet, strictest } from './bpf/meet.js';
-import { type Action, type Expression, replace, sequence } from './bpf/nodes.js';
+import { type Action, type Expression, isLeftToMonitor, letsThrough, replace, sequence } from './bpf/nodes.js';
 import type { Definition, Entry, RulePolicy } from './definition.js';
 import { withoutExecutableMemory } from './executable.js';
 import { refusing } from './refused.js';
+import { sendOnComms } from './rules.js';
 import type { SyscallName } from './syscalls/index.js';
 
 export function decisionOf(definition: Definition, syscall: SyscallName): Expression {
@@ -13,10 +14,19 @@ export function decisionOf(definition: Definition, syscall: SyscallName): Expres
   return withOneAnswer(definition.parts.map((part) => decisionOf(part, syscall)).reduce(meet));
 }
 
-/** What the default action is for one syscall: it does not reach executable memory, which has a token of its own. */
+/**
+ * What the default action is for one syscall. It does not reach executable memory, which has a token of its own, unless the
+ * filter only logs. `sendmsg` on comms is what brings the listener to the monitor, so that nobody could answer it yet.
+ */
 export function decideBy(fallback: Action, syscall: SyscallName): Expression {
-  if (fallback.kind !== 'allow') return fallback;
-  return sequence(withoutExecutableMemory(syscall, allow()) ?? violation(), violation());
+  if (!letsThrough(fallback)) return fallback;
+  const own = syscall === 'sendmsg' && isLeftToMonitor(fallback) ? sequence<Action>(sendOnComms, fallback) : fallback;
+  if (isPermit(fallback)) return own;
+  return sequence(withoutExecutableMemory(syscall, own) ?? violation(), violation());
+}
+
+function isPermit(action: Action): boolean {
+  return action.kind === 'notify' && action.answer.kind === 'permit';
 }
 
 function decisionOfRules({ decisions, fallback }: RulePolicy, syscall: SyscallName): Expression {
@@ -25,14 +35,14 @@ function decisionOfRules({ decisions, fallback }: RulePolicy, syscall: SyscallNa
 }
 
 /**
- * The monitor goes by the number alone. Where the parts of an intersection have different answers for one syscall, all
+ * The monitor refuses by the number alone. Where the parts of an intersection have different refusals for one syscall, all
  * of them become the strictest: nothing is allowed by it that was not.
  */
 function withOneAnswer(decision: Expression): Expression {
   const [first, ...others] = answersOf(decision).map((answer): Action => ({ kind: 'notify', answer }));
   if (first === undefined || others.length === 0) return decision;
   const answer = others.reduce(strictest, first);
-  return replace<Action, Action>(decision, (leaf) => (leaf.kind === 'notify' ? answer : leaf));
+  return replace<Action, Action>(decision, (leaf) => (isRefusing(leaf) ? answer : leaf));
 }
 
 export function entriesBySyscall(entries: readonly Entry[]): ReadonlyMap<SyscallName, readonly Entry[]> {

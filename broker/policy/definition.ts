@@ -4,7 +4,7 @@ import type { JsonObject } from './document/json.js';
 import type { PolicyProblem } from './errors.js';
 import type { Statement } from './statements.js';
 import type { Architecture, SyscallName } from './syscalls/index.js';
-import type { AllSyscalls } from './tokens.js';
+import type { AllSyscalls, PermitAll, TraceAll } from './tokens.js';
 import type { Part } from './words.js';
 
 /** Where something was said. */
@@ -40,7 +40,9 @@ export interface Stated {
   readonly origin: Origin;
 }
 
-export type DefaultAction = Action | AllSyscalls;
+export type DefaultAction = Action | DefaultToken;
+
+export type DefaultToken = AllSyscalls | PermitAll | TraceAll;
 
 /** The state of a builder, and what is read from a document. `undefined`: not said. */
 export interface Draft {

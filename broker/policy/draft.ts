@@ -1,6 +1,6 @@
 /** How what a builder or a document has gathered becomes a policy, or a list of all that is wrong with it. */
 import { answersOf } from './answers.js';
-import { allow, violation } from './bpf/dsl.js';
+import { allow, trace, violation } from './bpf/dsl.js';
 import { type Action, countCases, type Expression, leaves, passesOn, type Rule, sequence } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
 import { decideBy, entriesBySyscall } from './decision.js';
@@ -9,7 +9,7 @@ import { PolicyError, type PolicyProblem } from './errors.js';
 import { refusing } from './refused.js';
 import { meaningOf } from './statements.js';
 import { hostArchitecture, type SyscallName } from './syscalls/index.js';
-import { dangerouslyAllowAllSyscalls } from './tokens.js';
+import { dangerouslyAllowAllSyscalls, dangerouslyPermitAllAndLog, traceAllSyscalls } from './tokens.js';
 
 export const EMPTY_DRAFT: Draft = {
   name: undefined,
@@ -70,7 +70,16 @@ export function placeOf(origin: Origin, at = ''): string {
 }
 
 function fallbackOf(action: DefaultAction | undefined): Action {
-  return action === dangerouslyAllowAllSyscalls ? allow() : (action ?? violation());
+  switch (action) {
+    case dangerouslyAllowAllSyscalls:
+      return allow();
+    case dangerouslyPermitAllAndLog:
+      return { kind: 'notify', answer: { kind: 'permit' } };
+    case traceAllSyscalls:
+      return trace();
+    default:
+      return action ?? violation();
+  }
 }
 
 /** A rule that no call reaches, since an earlier one has decided, is a mistake unless both say the same. */
@@ -103,7 +112,7 @@ function undecidable(name: SyscallName, entries: readonly Entry[], decision: Exp
     {
       call,
       message:
-        `${name} comes to the monitor for more than one answer, and the monitor goes by the number alone: ` +
+        `${name} comes to the monitor for more than one answer, and the monitor refuses by the number alone: ` +
         `use errno() for all but one of them (${printExpression(refused)})`,
     },
   ];

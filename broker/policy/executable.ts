@@ -1,7 +1,7 @@
 /** No rule reaches executable memory unless it names the danger. */
 import { PROT, SHM } from './abi.js';
-import { allow, arg, pass, when } from './bpf/dsl.js';
-import { type Action, type Condition, isChoice, type Pass, type Rule, replace } from './bpf/nodes.js';
+import { arg, pass, when } from './bpf/dsl.js';
+import { type Action, type Condition, isChoice, letsThrough, type Pass, type Rule, replace } from './bpf/nodes.js';
 import { ALL, NONE, type Region, Regions } from './bpf/regions.js';
 import type { SyscallName } from './syscalls/index.js';
 
@@ -23,13 +23,14 @@ export function withoutExecutableMemory(syscall: SyscallName, rule: Rule): Rule 
   const allowed = whereAllowed(regions, rule);
   if (regions.and(allowed, regions.of(executable)) === NONE) return rule;
   if (regions.minus(allowed, regions.of(executable)) === NONE) return undefined;
-  const guarded = when<Action | Pass>(executable, pass()).otherwise(allow());
-  return replace<Action | Pass, Action | Pass>(rule, (leaf) => (leaf.kind === 'allow' ? guarded : leaf));
+  return replace<Action | Pass, Action | Pass>(rule, (leaf) =>
+    letsThrough(leaf) ? when<Action | Pass>(executable, pass()).otherwise(leaf) : leaf,
+  );
 }
 
 function whereAllowed(regions: Regions, rule: Rule, within: Region = ALL): Region {
   if (within === NONE) return NONE;
-  if (!isChoice(rule)) return rule.kind === 'allow' ? within : NONE;
+  if (!isChoice(rule)) return letsThrough(rule) ? within : NONE;
   const holds = regions.of(rule.condition);
   const then = whereAllowed(regions, rule.then, regions.and(within, holds));
   const otherwise = whereAllowed(regions, rule.otherwise, regions.minus(within, holds));

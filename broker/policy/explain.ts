@@ -10,7 +10,7 @@ import { describeRequest, type ExplainRequest } from './requests.js';
 import { type Architecture, architectureName, type SyscallName, syscallTable } from './syscalls/index.js';
 import { wordAction, wordCondition } from './wording.js';
 
-export type Effect = 'allowed' | 'errno' | 'denied' | 'violation' | 'killed';
+export type Effect = 'allowed' | 'errno' | 'denied' | 'violation' | 'killed' | 'traced' | 'permitted';
 
 /** One way in which the call can go. */
 export interface Outcome {
@@ -116,6 +116,8 @@ function apart({ condition, holds }: Step): readonly Step[] {
   return condition.conditions.flatMap((each) => apart({ condition: each, holds }));
 }
 
+const MONITOR_EFFECTS = { violation: 'violation', trace: 'traced', permit: 'permitted' } as const;
+
 type Consequence = Pick<Outcome, 'effect' | 'errno' | 'text'>;
 
 function outcomeOf(action: Action, definition: Definition, { path }: ExplainRequest): Consequence {
@@ -129,7 +131,7 @@ function outcomeOf(action: Action, definition: Definition, { path }: ExplainRequ
       return { effect: 'killed', errno: undefined, text };
     case 'notify': {
       const { answer } = action;
-      if (answer.kind === 'violation') return { effect: 'violation', errno: undefined, text };
+      if (answer.kind !== 'denial') return { effect: MONITOR_EFFECTS[answer.kind], errno: undefined, text };
       const denied: Consequence = { effect: 'denied', errno: errnoName(answer.errno), text };
       return answer.path === undefined ? denied : pathDenied(denied, definition, path);
     }
@@ -159,7 +161,7 @@ export function describeOrigin({ call, pointer }: Origin, lineOf: LineOf): strin
 }
 
 /** `by allowPipe(), line 4`; `refused by every policy: …`. */
-function describeDecider({ kind, policy, ...origin }: Decider, lineOf: LineOf): string {
+export function describeDecider({ kind, policy, ...origin }: Decider, lineOf: LineOf = () => undefined): string {
   const reason = origin.why === undefined ? '' : `: ${origin.why}`;
   const part = policy === undefined ? '' : ` of '${policy}'`;
   return `${kind === 'refusal' ? 'refused by' : 'by'} ${describeOrigin(origin, lineOf)}${part}${reason}`;

@@ -18,7 +18,13 @@ export type { Effect, Explanation, LineOf, Outcome } from './explain.js';
 export { admitFirstExec, type FirstExec } from './first-exec.js';
 export { type CompiledPolicy, Policy } from './policy.js';
 export { type PresetOptions, policies } from './presets.js';
+export { foreignReason, type Reason } from './reasons.js';
 export type { ExplainRequest } from './requests.js';
 export { launcherProgram, stage0Program } from './stages.js';
 export { type Architecture, hostArchitecture, type SyscallName, syscallNumber } from './syscalls/index.js';
-export { dangerouslyAllowAllSyscalls, dangerouslyAllowExecutableMemory } from './tokens.js';
+export {
+  dangerouslyAllowAllSyscalls,
+  dangerouslyAllowExecutableMemory,
+  dangerouslyPermitAllAndLog,
+  traceAllSyscalls,
+} from './tokens.js';

@@ -1,6 +1,6 @@
 /** A whole policy on a page. */
 import { answersOf } from './answers.js';
-import { canAllow, type Expression, isChoice } from './bpf/nodes.js';
+import { type Expression, isChoice, leaves, letsThrough } from './bpf/nodes.js';
 import { decisionOf } from './decision.js';
 import type { Definition } from './definition.js';
 import { describeOrigin, type LineOf } from './explain.js';
@@ -46,7 +46,11 @@ const REFUSED = 'refused by every policy';
 const ORDER = [ALLOWED, SOMETIMES];
 
 function titleOf(decision: Expression, name: SyscallName): string {
-  if (canAllow(decision)) return isChoice(decision) ? SOMETIMES : ALLOWED;
+  const [open, ...others] = [...new Set(leaves(decision).filter(letsThrough).map(wordAction))];
+  if (open !== undefined) {
+    const title = others.length > 0 ? [open, ...others].join(', or ') : open;
+    return isChoice(decision) ? `${title} for some arguments` : title;
+  }
   if (isChoice(decision)) return 'refused in more ways than one';
   const [answer] = answersOf(decision);
   if (answer?.kind !== 'violation') return wordAction(decision);

@@ -1,9 +1,9 @@
 import { COMMS_FD } from '../../protocols/handshake.js';
-import { ANSWER_VIOLATION, encodeAnswer, singleAnswer } from './answers.js';
+import { ANSWER_VIOLATION, encodeAnswer } from './answers.js';
 import { ProgramTooLong } from './bpf/assembler.js';
 import { compile, NO_SUCH_SYSCALL } from './bpf/compiler.js';
 import { violation } from './bpf/dsl.js';
-import { canAllow, type Expression } from './bpf/nodes.js';
+import { type Answer, canAllow, type Expression, leaves } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
 import { check, type Finding } from './check.js';
 import { withComms } from './comms-number.js';
@@ -18,6 +18,8 @@ import { type Explanation, explain, type LineOf } from './explain.js';
 import { intersectionOf } from './intersection.js';
 import { overviewOf } from './overview.js';
 import { pathSettingsOf } from './path-settings.js';
+import { Point } from './point.js';
+import { type Reason, Reasons } from './reasons.js';
 import { type ExplainRequest, parseRequest } from './requests.js';
 import { pathArgument } from './syscalls/arguments.js';
 import { type Architecture, type SyscallName, type SyscallTable, syscallTable } from './syscalls/index.js';
@@ -30,7 +32,8 @@ export interface CompiledPolicy {
   readonly program: Uint8Array;
   /**
    * By syscall number: -1, a violation; else the errno of a denial, with `ANSWER_HAS_PATH` and the argument's index
-   * in bits 20 to 22 where an argument is a path.
+   * in bits 20 to 22 where an argument is a path. With `ANSWER_BY_FILTER`, the program says which calls the monitor traces or
+   * permits, and the rest (0: a violation) is for the others.
    */
   readonly answers: Int32Array;
   /** By syscall number: the first argument that is a path, which a report shows; -1, none. */
@@ -55,6 +58,7 @@ export class Policy {
   readonly #table: SyscallTable;
   readonly #decisions = new Map<SyscallName, Expression>();
   readonly #compiled = new Map<number, CompiledPolicy>();
+  #reasons: Reasons | undefined;
 
   /** @internal */
   constructor(definition: Definition) {
@@ -106,6 +110,16 @@ export class Policy {
     return check(this.#definition);
   }
 
+  /**
+   * Why a call is refused, by which rule, and what would allow it. `number` is of the policy's architecture.
+   *
+   * @param comms the number of the comms fd inside
+   */
+  reason(number: number, args: readonly bigint[], comms: number = COMMS_FD): Reason {
+    this.#reasons ??= new Reasons(this.#definition);
+    return this.#reasons.of(number, new Point(args, comms));
+  }
+
   /** What happens to a syscall, refusals included. */
   decision(syscall: SyscallName): Expression {
     const decision = this.#decisions.get(syscall) ?? decisionOf(this.#definition, syscall);
@@ -117,6 +131,22 @@ export class Policy {
   get resolvesPaths(): boolean {
     const names = [...this.#table.names()];
     return names.some((name) => pathArgument(name) !== undefined && canAllow(this.decision(name)));
+  }
+
+  /** Whether calls are left to the hook `trace` of `launch()`. */
+  get traces(): boolean {
+    return this.#comesTo('trace');
+  }
+
+  /** Whether calls go on that are only reported: `dangerouslyPermitAllAndLog`. */
+  get onlyLogs(): boolean {
+    return this.#comesTo('permit');
+  }
+
+  #comesTo(kind: Answer['kind']): boolean {
+    return [...this.#table.names()].some((name) =>
+      leaves(this.decision(name)).some((leaf) => leaf.kind === 'notify' && leaf.answer.kind === kind),
+    );
   }
 
   /**
@@ -150,7 +180,7 @@ export class Policy {
       const number = this.#table.number(name) ?? highest;
       const decision = withComms(this.decision(name), comms);
       rules.set(number, decision);
-      answers[number] = encodeAnswer(singleAnswer(decision));
+      answers[number] = encodeAnswer(decision);
       pathArguments[number] = pathArgument(name) ?? -1;
     }
     return {

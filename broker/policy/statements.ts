@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:os';
 import type { FUTEX } from './abi.js';
-import { allow, denyPath, errno } from './bpf/dsl.js';
+import { allow, denyPath, errno, trace } from './bpf/dsl.js';
 import { canAllow, type Rule } from './bpf/nodes.js';
 import { BadRawProgram, RawProgram, ruleOf } from './bpf/raw.js';
 import { TooIntricate } from './bpf/regions.js';
@@ -29,6 +29,8 @@ export type Statement =
   | { readonly call: PlainWord }
   | { readonly call: 'allowSyscall'; readonly syscall: SyscallName }
   | { readonly call: 'allowSyscalls'; readonly syscalls: readonly SyscallName[] }
+  | { readonly call: 'traceSyscall'; readonly syscall: SyscallName }
+  | { readonly call: 'traceSyscalls'; readonly syscalls: readonly SyscallName[] }
   | { readonly call: 'blockSyscallWithErrno'; readonly syscall: SyscallName; readonly errno: ErrnoName }
   | { readonly call: 'blockSyscallsWithErrno'; readonly syscalls: readonly SyscallName[]; readonly errno: ErrnoName }
   | ({ readonly call: 'addPolicyOnSyscall'; readonly syscall: SyscallName } & Ruled)
@@ -70,6 +72,9 @@ export function meaningOf(statement: Statement, arch: Architecture): Meaning {
     case 'allowSyscall':
     case 'allowSyscalls':
       return ruled(statement, { rule: allow() }, arch);
+    case 'traceSyscall':
+    case 'traceSyscalls':
+      return ruled(statement, { rule: trace() }, arch);
     case 'blockSyscallWithErrno':
     case 'blockSyscallsWithErrno':
       return blocked(statement, arch);

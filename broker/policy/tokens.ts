@@ -9,6 +9,17 @@ export const dangerouslyAllowExecutableMemory = Symbol('dangerouslyAllowExecutab
 /** Every syscall that no rule mentions and that no policy refuses: what the sandboxee may reach is the whole kernel. */
 export const dangerouslyAllowAllSyscalls = Symbol('dangerouslyAllowAllSyscalls');
 
+/**
+ * For debugging: every syscall that no rule decides and that no policy refuses goes on, executable memory included, and is
+ * reported as the event `permitted`. What is left is a filter that watches.
+ */
+export const dangerouslyPermitAllAndLog = Symbol('dangerouslyPermitAllAndLog');
+
+/** Every syscall that no rule decides and that no policy refuses is left to the hook `trace` of `launch()`. */
+export const traceAllSyscalls = Symbol('traceAllSyscalls');
+
+export type PermitAll = typeof dangerouslyPermitAllAndLog;
+export type TraceAll = typeof traceAllSyscalls;
 export type ExecutableMemory = typeof dangerouslyAllowExecutableMemory;
 export type AllSyscalls = typeof dangerouslyAllowAllSyscalls;
 
@@ -22,6 +33,17 @@ export const TOKENS = {
     token: dangerouslyAllowAllSyscalls,
     danger: 'every syscall that no rule mentions is allowed, those of kernels to come excepted',
   },
+  dangerouslyPermitAllAndLog: {
+    token: dangerouslyPermitAllAndLog,
+    danger: 'every syscall that no rule decides goes on, executable memory included: the filter only logs',
+  },
 } as const;
 
 export type TokenName = keyof typeof TOKENS;
+
+/** What `defaultAction` takes in place of an action, by the names that a document has for them. */
+export const DEFAULT_TOKENS = [
+  { name: 'dangerouslyAllowAllSyscalls', token: dangerouslyAllowAllSyscalls },
+  { name: 'dangerouslyPermitAllAndLog', token: dangerouslyPermitAllAndLog },
+  { name: 'traceAllSyscalls', token: traceAllSyscalls },
+] as const;

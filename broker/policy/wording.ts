@@ -1,5 +1,5 @@
 /** Conditions and actions for people: with the names of the arguments and of the constants that they compare with. */
-import type { Action, Condition, Test } from './bpf/nodes.js';
+import type { Action, Answer, Condition, Test } from './bpf/nodes.js';
 import { errnoName } from './bpf/printer.js';
 import { describeValue } from './describe.js';
 import { type ArgumentKind, argumentShapes } from './syscalls/arguments.js';
@@ -72,7 +72,19 @@ export function wordAction(action: Action): string {
     case 'kill-process':
       return 'the end of the sandboxee by the kernel, which tells nobody why';
     case 'notify':
-      if (action.answer.kind === 'violation') return 'a violation: it ends the sandboxee';
-      return `refused with ${errnoName(action.answer.errno)}, and reported as a denial`;
+      return wordAnswer(action.answer);
+  }
+}
+
+function wordAnswer(answer: Answer): string {
+  switch (answer.kind) {
+    case 'violation':
+      return 'a violation: it ends the sandboxee';
+    case 'denial':
+      return `refused with ${errnoName(answer.errno)}, and reported as a denial`;
+    case 'trace':
+      return 'left to the trace hook of the app';
+    case 'permit':
+      return 'permitted, and only reported';
   }
 }

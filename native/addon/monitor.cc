@@ -22,6 +22,10 @@ Monitor::~Monitor() { Stop(); }
 
 MonitorReport Monitor::Take() { return thread_->Take(); }
 
+std::vector<TracedRecord> Monitor::TakeTraced() { return thread_->TakeTraced(); }
+
+bool Monitor::AnswerTraced(uint64_t id, int32_t answer) { return !stopped_ && thread_->AnswerTraced(id, answer); }
+
 void Monitor::Stop() {
   if (stopped_) return;
   stopped_ = true;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "filter_program.h"
 #include "owned_fds.h"
 
 namespace sallyport {
@@ -29,11 +30,25 @@ struct DenialRecord {
   int error;
 };
 
+// A call that waits for AnswerTraced(). No memory is read for it.
+struct TracedRecord {
+  uint64_t id;
+  SyscallRecord syscall;
+};
+
+// `count` calls in a row, or nearly, that were the same in everything.
+struct PermittedRecord {
+  SyscallRecord syscall;
+  uint64_t count;
+};
+
 // What an entry of MonitorOptions::answers means.
 namespace answer {
 constexpr int32_t kViolation = -1;
 constexpr int32_t kErrnoMask = 0xfff;
 constexpr int32_t kPathFlag = 0x10000;
+// MonitorOptions::program says which calls are traced or permitted; the rest of the entry, or a violation, is for others.
+constexpr int32_t kByFilter = 0x20000;
 constexpr int kPathShift = 20;
 constexpr int32_t kPathMask = 7 << kPathShift;
 }  // namespace answer
@@ -47,6 +62,18 @@ struct FirstExec {
   // Of the sixth argument.
   uint64_t argument;
 };
+
+// SECCOMP_RET_DATA of SECCOMP_RET_USER_NOTIF, which the kernel passes over.
+namespace notification {
+constexpr uint32_t kTrace = 1;
+constexpr uint32_t kPermit = 2;
+}  // namespace notification
+
+// What AnswerTraced() takes; above 0, an errno.
+namespace traced {
+constexpr int32_t kDeny = -1;
+constexpr int32_t kAllow = 0;
+}  // namespace traced
 
 struct MonitorOptions {
   UniqueFd listener;
@@ -62,12 +89,16 @@ struct MonitorOptions {
   std::vector<std::string> harmlessPaths;
   uint32_t unknownAbove;
   std::optional<FirstExec> firstExec;
+  // Where an answer has kByFilter: the filter that the sandboxee is under.
+  std::optional<FilterProgram> program;
 };
 
 struct MonitorReport {
   enum class Ended { Running, Hangup, Failed };
   std::vector<DenialRecord> denials;
   uint64_t dropped = 0;
+  std::vector<PermittedRecord> permitted;
+  uint64_t permittedDropped = 0;
   std::optional<SyscallRecord> violation;
   Ended ended = Ended::Running;
   std::string failure;
@@ -75,13 +106,17 @@ struct MonitorReport {
 
 class Monitor {
  public:
-  // `onReport` is called on the monitor's thread, once until the next Take(). Throws std::system_error where there is no
-  // thread to be had.
+  // `onReport` is called on the monitor's thread, once until the next Take(), and once until the next TakeTraced(). Throws
+  // std::system_error where there is no thread to be had.
   Monitor(MonitorOptions options, std::function<void()> onReport);
   ~Monitor();
 
   // What has gathered since the last call. The violation stays.
   MonitorReport Take();
+  // The calls that have come to wait since the last call.
+  std::vector<TracedRecord> TakeTraced();
+  // Each once. False where the caller waits no more: it was killed, or everything is.
+  bool AnswerTraced(uint64_t id, int32_t answer);
   // Kills the sandboxee, ends the thread, closes the listener. onReport is not called again. Idempotent.
   void Stop();
 

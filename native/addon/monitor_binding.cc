@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <napi.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <memory>
@@ -36,8 +37,10 @@ std::vector<int32_t> AnswersArgument(const Napi::Value& value) {
     if (entry == answer::kViolation || entry == 0) continue;
     const bool hasPath = (entry & answer::kPathFlag) != 0;
     const int path = (entry & answer::kPathMask) >> answer::kPathShift;
-    const int32_t known = answer::kErrnoMask | (hasPath ? answer::kPathFlag | answer::kPathMask : 0);
-    const bool valid = entry > 0 && (entry & ~known) == 0 && (entry & answer::kErrnoMask) != 0 && path < 6;
+    const bool byFilter = (entry & answer::kByFilter) != 0;
+    const int32_t known = answer::kErrnoMask | answer::kByFilter | (hasPath ? answer::kPathFlag | answer::kPathMask : 0);
+    const bool hasErrno = (entry & answer::kErrnoMask) != 0;
+    const bool valid = entry > 0 && (entry & ~known) == 0 && (hasErrno || (byFilter && !hasPath)) && path < 6;
     if (!valid) throw OutOfRange(value.Env(), "'answers' has the entry " + std::to_string(entry) + ", which means nothing");
   }
   return answers;
@@ -62,6 +65,17 @@ std::optional<FirstExec> FirstExecArgument(const Napi::Value& value) {
   return exec;
 }
 
+// Empty: there is none, and no answer may ask for it.
+std::optional<FilterProgram> ProgramArgument(const Napi::Value& value, const std::vector<int32_t>& answers) {
+  const Bytes bytes = BytesArgument(value, "program");
+  std::optional<FilterProgram> program = FilterProgram::From(bytes.data, bytes.length);
+  if (!program && bytes.length > 0) throw OutOfRange(value.Env(), "'program' is no filter that a policy compiles to");
+  const bool needed = std::any_of(answers.begin(), answers.end(),
+                                  [](int32_t entry) { return entry > 0 && (entry & answer::kByFilter) != 0; });
+  if (needed && !program) throw OutOfRange(value.Env(), "'answers' go by a 'program' that is not there");
+  return program;
+}
+
 MonitorOptions OptionsArgument(const Napi::Value& value) {
   const Napi::Object from = ObjectArgument(value, "options");
   MonitorOptions options{};
@@ -74,6 +88,7 @@ MonitorOptions OptionsArgument(const Napi::Value& value) {
   options.pathDenialIsViolation = BooleanArgument(from.Get("pathDenialIsViolation"), "pathDenialIsViolation");
   options.harmlessPaths =
       TextListArgument(from.Get("harmlessPaths"), "harmlessPaths", kMostHarmlessPaths, PATH_MAX - 1);
+  options.program = ProgramArgument(from.Get("program"), options.answers);
   options.unknownAbove = uint32_t(IntegerArgument(from.Get("unknownAbove"), "unknownAbove", 0, UINT_MAX));
   options.firstExec = FirstExecArgument(from.Get("firstExec"));
   options.victim = UniqueFd(fcntl(killPidfd, F_DUPFD_CLOEXEC, 0));
@@ -119,6 +134,8 @@ class MonitorBinding : public Napi::ObjectWrap<MonitorBinding> {
     return DefineClass(env, "Monitor",
                        {
                            InstanceMethod("take", &MonitorBinding::Take),
+                           InstanceMethod("takeTraced", &MonitorBinding::TakeTraced),
+                           InstanceMethod("answerTraced", &MonitorBinding::AnswerTraced),
                            InstanceMethod("stop", &MonitorBinding::Stop),
                        });
   }
@@ -155,13 +172,44 @@ class MonitorBinding : public Napi::ObjectWrap<MonitorBinding> {
       denial.Set("errno", Napi::Number::New(env, report.denials[index].error));
       denials.Set(index, denial);
     }
+    Napi::Array permitted = Napi::Array::New(env, report.permitted.size());
+    for (uint32_t index = 0; index < report.permitted.size(); index++) {
+      Napi::Object record = RecordValue(env, report.permitted[index].syscall);
+      record.Set("count", Napi::Number::New(env, double(report.permitted[index].count)));
+      permitted.Set(index, record);
+    }
     Napi::Object result = Napi::Object::New(env);
     result.Set("denials", denials);
     result.Set("dropped", Napi::Number::New(env, double(report.dropped)));
+    result.Set("permitted", permitted);
+    result.Set("permittedDropped", Napi::Number::New(env, double(report.permittedDropped)));
     result.Set("violation", report.violation ? Napi::Value(RecordValue(env, *report.violation)) : env.Null());
     result.Set("ended", EndedValue(env, report.ended));
     result.Set("failure", report.failure.empty() ? env.Null() : Napi::Value(Napi::String::New(env, report.failure)));
     return result;
+  }
+
+  Napi::Value TakeTraced(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const std::vector<TracedRecord> traced = monitor_->TakeTraced();
+    Napi::Array records = Napi::Array::New(env, traced.size());
+    for (uint32_t index = 0; index < traced.size(); index++) {
+      Napi::Object record = RecordValue(env, traced[index].syscall);
+      record.Set("id", Napi::BigInt::New(env, traced[index].id));
+      records.Set(index, record);
+    }
+    return records;
+  }
+
+  // answerTraced(id, answer)
+  Napi::Value AnswerTraced(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (!info[0].IsBigInt()) throw InvalidType(env, "'id' must be a bigint");
+    bool lossless = false;
+    const uint64_t id = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
+    if (!lossless) throw OutOfRange(env, "'id' must be of 64 bits");
+    const auto answer = int32_t(IntegerArgument(info[1], "answer", traced::kDeny, answer::kErrnoMask));
+    return Napi::Boolean::New(env, monitor_->AnswerTraced(id, answer));
   }
 
   void Stop(const Napi::CallbackInfo&) { StopNow(); }

@@ -30,6 +30,8 @@ size_t WordsFor(size_t kernelBytes, size_t ourBytes) {
   return (std::max(kernelBytes, ourBytes) + sizeof(uint64_t) - 1) / sizeof(uint64_t);
 }
 
+}  // namespace
+
 std::string Described(const char* call, int error) {
   return ErrnoName(error) + ": " + ErrnoText(error) + ", " + call;
 }
@@ -43,8 +45,6 @@ SyscallRecord RecordOf(const seccomp_notif& notification) {
   record.instructionPointer = notification.data.instruction_pointer;
   return record;
 }
-
-}  // namespace
 
 Monitor::Thread::Thread(MonitorOptions options, std::function<void()> onReport)
     : options_(std::move(options)), onReport_(std::move(onReport)) {
@@ -98,6 +98,9 @@ MonitorReport Monitor::Thread::Take() {
   taken.denials.assign(std::make_move_iterator(denials_.begin()), std::make_move_iterator(denials_.end()));
   denials_.clear();
   report_.dropped = 0;
+  taken.permitted.assign(std::make_move_iterator(permitted_.begin()), std::make_move_iterator(permitted_.end()));
+  permitted_.clear();
+  report_.permittedDropped = 0;
   notified_ = false;
   return taken;
 }
@@ -178,6 +181,7 @@ void Monitor::Thread::Decide(const seccomp_notif& notification) {
   }
   if (uint32_t(notification.data.nr) > options_.unknownAbove) return Answer(notification.id, ENOSYS);
   const int32_t answer = AnswerFor(notification.data.nr);
+  if (answer > 0 && (answer & answer::kByFilter) != 0) return DecideByFilter(notification, answer & ~answer::kByFilter);
   if (answer <= 0) return Violate(notification);
   DecideDenial(notification, answer);
 }
@@ -189,13 +193,9 @@ bool Monitor::Thread::IsFirstExec(const seccomp_notif& notification) const {
          notification.data.args[5] == options_.firstExec->argument;
 }
 
-// The only place that lets the kernel carry a syscall out.
 void Monitor::Thread::Admit(uint64_t id) {
   begun_ = true;
-  seccomp_notif_resp response{};
-  response.id = id;
-  response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  Send(response);
+  Send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE, response_);
 }
 
 void Monitor::Thread::DecideDenial(const seccomp_notif& notification, int32_t answer) {
@@ -217,40 +217,51 @@ void Monitor::Thread::DecideDenial(const seccomp_notif& notification, int32_t an
 }
 
 void Monitor::Thread::Violate(const seccomp_notif& notification) {
+  std::optional<SyscallRecord> record = RecordWithPath(notification);
+  KillFor(record ? std::move(*record) : RecordOf(notification));
+}
+
+std::optional<SyscallRecord> Monitor::Thread::RecordWithPath(const seccomp_notif& notification) const {
   SyscallRecord record = RecordOf(notification);
   const size_t number = size_t(uint32_t(notification.data.nr));
   const bool known = notification.data.arch == options_.arch && number < options_.pathArguments.size();
   const int index = known ? options_.pathArguments[number] : -1;
-  if (index >= 0) {
-    std::optional<std::string>& path = record.paths[size_t(index)];
-    path = ReadRemoteText(pid_t(notification.pid), record.arguments[size_t(index)], kLongestPath);
-    if (!StillWaiting(notification.id)) path.reset();
-  }
+  if (index < 0) return record;
+  record.paths[size_t(index)] = ReadRemoteText(pid_t(notification.pid), record.arguments[size_t(index)], kLongestPath);
+  // The tid may have been another task's by the time of the read.
+  if (!StillWaiting(notification.id)) return std::nullopt;
+  return record;
+}
+
+void Monitor::Thread::KillFor(SyscallRecord violation) {
   violated_ = true;
   {
-    // Before the kill: whoever sees the process end finds the reason.
     const std::lock_guard<std::mutex> lock(mutex_);
-    report_.violation = std::move(record);
+    if (!report_.violation) report_.violation = std::move(violation);
   }
   Kill();
   const std::lock_guard<std::mutex> lock(mutex_);
   Notify();
 }
 
-void Monitor::Thread::Answer(uint64_t id, int error) {
+void Monitor::Thread::Answer(uint64_t id, int error) { Send(id, error, 0, response_); }
+
+bool Monitor::Thread::Send(uint64_t id, int error, uint32_t flags, std::vector<uint64_t>& buffer) {
+  std::fill(buffer.begin(), buffer.end(), 0);
   seccomp_notif_resp response{};
   response.id = id;
   // A positive number would be a success.
   response.error = -error;
-  Send(response);
-}
-
-void Monitor::Thread::Send(const seccomp_notif_resp& response) {
-  std::fill(response_.begin(), response_.end(), 0);
-  memcpy(response_.data(), &response, sizeof response);
-  if (ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0) return;
+  response.flags = flags;
+  memcpy(buffer.data(), &response, sizeof response);
+  int result;
+  do {
+    result = ioctl(options_.listener.get(), SECCOMP_IOCTL_NOTIF_SEND, buffer.data());
+  } while (result < 0 && errno == EINTR);
+  if (result == 0) return true;
   // Killed, or interrupted by a signal: it asks again if it still wants to know.
   if (errno != ENOENT) Fail(Described("SECCOMP_IOCTL_NOTIF_SEND", errno));
+  return false;
 }
 
 bool Monitor::Thread::StillWaiting(uint64_t id) const {

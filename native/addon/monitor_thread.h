@@ -8,10 +8,14 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <unordered_map>
 
 #include "monitor.h"
 
 namespace sallyport {
+
+std::string Described(const char* call, int error);
+SyscallRecord RecordOf(const seccomp_notif& notification);
 
 // Shared by the thread, its owner, and where the thread is slow to end, by whoever waits for it.
 class Monitor::Thread {
@@ -21,6 +25,9 @@ class Monitor::Thread {
   // `self` keeps this alive while the thread runs.
   static void Launch(const std::shared_ptr<Thread>& self);
   MonitorReport Take();
+  std::vector<TracedRecord> TakeTraced();
+  // On the owner's thread, and not after the owner has asked this one to end.
+  bool AnswerTraced(uint64_t id, int32_t answer);
   void Silence();
   void Kill();
   // Asks the thread to end, and interrupts it until it has. False at the deadline.
@@ -39,15 +46,24 @@ class Monitor::Thread {
   bool IsFirstExec(const seccomp_notif& notification) const;
   void Admit(uint64_t id);
   void DecideDenial(const seccomp_notif& notification, int32_t answer);
+  void DecideByFilter(const seccomp_notif& notification, int32_t answer);
+  void Park(const seccomp_notif& notification);
+  void Permit(const seccomp_notif& notification);
   void Violate(const seccomp_notif& notification);
+  // Before the kill: whoever sees the process end finds the reason. The first counts.
+  void KillFor(SyscallRecord violation);
   void Answer(uint64_t id, int error);
-  void Send(const seccomp_notif_resp& response);
+  // False where nobody waits for it any more. `response` is as large as the kernel says.
+  bool Send(uint64_t id, int error, uint32_t flags, std::vector<uint64_t>& response);
+  // With the path, for reports; nothing where the caller waits no more.
+  std::optional<SyscallRecord> RecordWithPath(const seccomp_notif& notification) const;
   bool StillWaiting(uint64_t id) const;
   bool IsHarmless(const std::string& path) const;
   bool HungUp() const;
   int32_t AnswerFor(int32_t number) const;
 
   void Record(DenialRecord record);
+  void RecordPermitted(SyscallRecord record);
   void Fail(const std::string& failure);
   // Called with mutex_ held.
   void Notify();
@@ -58,8 +74,8 @@ class Monitor::Thread {
   std::vector<uint64_t> response_;
   pthread_t thread_{};
   std::atomic<bool> stopping_{false};
-  // The thread's own: from here on nothing is answered, everything waits for SIGKILL.
-  bool violated_ = false;
+  // From here on nothing is answered, everything waits for SIGKILL.
+  std::atomic<bool> violated_{false};
   bool begun_ = false;
 
   std::mutex mutex_;
@@ -67,7 +83,12 @@ class Monitor::Thread {
   bool ended_ = false;
   bool notified_ = false;
   std::function<void()> onReport_;
+  bool tracedNotified_ = false;
   std::deque<DenialRecord> denials_;
+  std::deque<PermittedRecord> permitted_;
+  // Not taken yet; what waits, taken or not, is in parked_. No id is ever answered that is not there.
+  std::vector<TracedRecord> traced_;
+  std::unordered_map<uint64_t, SyscallRecord> parked_;
   MonitorReport report_;
 };
 

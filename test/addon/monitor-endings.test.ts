@@ -100,6 +100,7 @@ describe('monitor: endings', () => {
         harmlessPaths: [],
         unknownAbove: 470,
         firstExec: null,
+        program: new Uint8Array(0),
       };
       new broker.Monitor(options, () => undefined);
     };
@@ -145,6 +146,7 @@ describe('monitor: endings', () => {
         harmlessPaths: [],
         unknownAbove: 470,
         firstExec: null,
+        program: new Uint8Array(0),
         ...change,
       };
       expect(

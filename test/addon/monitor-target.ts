@@ -152,6 +152,7 @@ export class Watch {
         harmlessPaths: [],
         unknownAbove: 470,
         firstExec: null,
+        program: new Uint8Array(0),
         ...options,
       },
       () => {

@@ -88,7 +88,15 @@ describe('explain()', () => {
       minLength: 12,
       maxLength: 12,
     });
-    const kinds = { allowed: 'allow', errno: 'errno', denied: 'notify', violation: 'notify', killed: 'kill-process' };
+    const kinds = {
+      allowed: 'allow',
+      errno: 'errno',
+      denied: 'notify',
+      violation: 'notify',
+      killed: 'kill-process',
+      traced: 'trace',
+      permitted: 'permit',
+    };
     fc.assert(
       fc.property(randomPolicies, randomPolicies, calls, (a, b, list) => {
         for (const policy of [a, a.intersect(b)]) {

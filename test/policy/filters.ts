@@ -45,7 +45,9 @@ export function ask(
 }
 
 export function verdictOf(action: Action): Verdict {
-  return action.kind === 'notify' ? NOTIFY : action;
+  if (action.kind !== 'notify') return action;
+  const { kind } = action.answer;
+  return kind === 'trace' || kind === 'permit' ? { kind } : NOTIFY;
 }
 
 /** What `build()` has against a policy. */

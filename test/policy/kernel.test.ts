@@ -192,6 +192,8 @@ function expected(said: Verdict, unfiltered: string): string {
     case 'errno':
       return `errno ${said.errno}`;
     case 'notify':
+    case 'trace':
+    case 'permit':
       return 'errno 38';
     case 'kill-process':
       return 'signal 31';

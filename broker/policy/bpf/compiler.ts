@@ -31,6 +31,12 @@ export const RETURN = {
   allow: 0x7fff0000,
 } as const;
 
+/**
+ * SECCOMP_RET_DATA of a notification. The kernel passes over it; the monitor, which runs the same program on the same
+ * arguments, learns from it which of the calls of one number it may let go on.
+ */
+export const NOTIFICATION_DATA = { violation: 0, denial: 0, trace: 1, permit: 2 } as const;
+
 const LOW_WORD = 0xffffffffn;
 
 /** The numbers from `first` to the next range's `first` have the same code. */
@@ -173,7 +179,7 @@ class Compiler {
       case 'errno':
         return this.#graph.return(RETURN.errno | action.errno);
       case 'notify':
-        return this.#graph.return(RETURN.userNotification);
+        return this.#graph.return(RETURN.userNotification | NOTIFICATION_DATA[action.answer.kind]);
       case 'kill-process':
         return this.#graph.return(RETURN.killProcess);
     }

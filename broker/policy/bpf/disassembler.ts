@@ -80,7 +80,7 @@ function action(value: number): string {
     case 0x7fff0000:
       return 'ALLOW';
     case 0x7fc00000:
-      return 'USER_NOTIF';
+      return ['USER_NOTIF', 'USER_NOTIF trace', 'USER_NOTIF permit'][value & 0xffff] ?? `USER_NOTIF ${value & 0xffff}`;
     case 0x00050000:
       return `ERRNO ${value & 0xffff}`;
     case 0x80000000:

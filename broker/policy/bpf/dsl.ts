@@ -41,6 +41,14 @@ export function denyPath(argument: number, number: number = constants.errno.ENOE
   return { kind: 'notify', answer: { kind: 'denial', errno: checkErrno(number), path } };
 }
 
+/**
+ * The app's hook decides: `launch(…, { hooks: { trace } })`. It goes by the number and the arguments as numbers, never by
+ * what a pointer leads to. What every policy refuses is not asked about.
+ */
+export function trace(): Notify {
+  return { kind: 'notify', answer: { kind: 'trace' } };
+}
+
 /** Without a listener this is how a violation ends: the whole process, never a single thread. */
 export function killProcess(): KillProcess {
   return { kind: 'kill-process' };

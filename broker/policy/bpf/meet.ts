@@ -3,10 +3,10 @@ import { type Action, type Condition, type Expression, isChoice, replace } from 
 import { printCondition } from './printer.js';
 
 /** From what lets the call through to what ends everything. */
-const STRICTNESS: Readonly<Record<Action['kind'], number>> = { allow: 0, errno: 1, notify: 2, 'kill-process': 4 };
+const STRICTEST_LAST = ['allow', 'permit', 'trace', 'errno', 'denial', 'violation', 'kill-process'] as const;
 
 function strictness(action: Action): number {
-  return action.kind === 'notify' && action.answer.kind === 'violation' ? 3 : STRICTNESS[action.kind];
+  return STRICTEST_LAST.indexOf(action.kind === 'notify' ? action.answer.kind : action.kind);
 }
 
 /** Of two that are as strict (two errnos), the first. */

@@ -5,6 +5,7 @@
  *     expression ::= action | if condition then expression else expression
  *     condition  ::= argument (masked by bits) is one of values | all of | any of | not
  *     action     ::= allow | errno | notify | kill the process | pass on to the next rule
+ *     notify     ::= violation | denial | trace | permit
  */
 
 export interface Allow {
@@ -27,7 +28,11 @@ export type Answer =
   /** The sandboxee is killed and the syscall reported. */
   | { readonly kind: 'violation' }
   /** The syscall gets this errno and is reported as a denial; `path` is the index of an argument that points to a path. */
-  | { readonly kind: 'denial'; readonly errno: number; readonly path: number | undefined };
+  | { readonly kind: 'denial'; readonly errno: number; readonly path: number | undefined }
+  /** The app's hook is asked; the number and the arguments are all that it sees. */
+  | { readonly kind: 'trace' }
+  /** Goes on, and is reported. */
+  | { readonly kind: 'permit' };
 
 export interface KillProcess {
   readonly kind: 'kill-process';
@@ -136,6 +141,17 @@ export function passesOn(rule: Rule): boolean {
   return leaves(rule).some((leaf) => leaf.kind === 'pass');
 }
 
+/** Whether a call for which this is said can get as far as the kernel's own code: what is refused goes before it. */
+export function letsThrough(action: Action | Pass): boolean {
+  return action.kind === 'allow' || isLeftToMonitor(action);
+}
+
+/** The monitor lets the call go on, or not. */
+export function isLeftToMonitor(action: Action | Pass): boolean {
+  return action.kind === 'notify' && (action.answer.kind === 'trace' || action.answer.kind === 'permit');
+}
+
+/** Whether it lets any call through. */
 export function canAllow(rule: Rule): boolean {
-  return leaves(rule).some((leaf) => leaf.kind === 'allow');
+  return leaves(rule).some(letsThrough);
 }

@@ -20,7 +20,7 @@ export function printAction(action: Action | Pass): string {
       return 'next rule';
     case 'notify': {
       const { answer } = action;
-      if (answer.kind === 'violation') return 'violation';
+      if (answer.kind !== 'denial') return answer.kind;
       const path = answer.path === undefined ? '' : ` (path in arg${answer.path})`;
       return `denial ${errnoName(answer.errno)}${path}`;
     }

@@ -1,7 +1,7 @@
 /** The operations of a raw program, from its text or from its instructions, with every jump checked. */
 import { constants } from 'node:os';
 import { type Instruction, MAX_INSTRUCTIONS, OPCODE } from './assembler.js';
-import { allow, errno, killProcess, violation } from './dsl.js';
+import { allow, errno, killProcess, trace, violation } from './dsl.js';
 import type { Action } from './nodes.js';
 
 /** Targets are indices of operations; the number of operations is that of the end. */
@@ -135,13 +135,14 @@ function action(line: number, name: string, operand: string | undefined): Action
   if (known !== undefined && operand === undefined) return known;
   throw new BadRawProgram(
     line,
-    `a program returns ALLOW, ERRNO with an error, USER_NOTIF or KILL_PROCESS, not ${name}`,
+    `a program returns ALLOW, ERRNO with an error, USER_NOTIF, TRACE or KILL_PROCESS, not ${name}`,
   );
 }
 
 const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['ALLOW', allow()],
   ['USER_NOTIF', violation()],
+  ['TRACE', trace()],
   ['KILL_PROCESS', killProcess()],
 ]);
 
@@ -238,6 +239,8 @@ function actionOf(line: number, value: number): Action {
       return allow();
     case 0x7fc00000:
       return violation();
+    case 0x7ff00000:
+      return trace();
     case 0x80000000:
       return killProcess();
     case 0x00050000:
@@ -248,6 +251,9 @@ function actionOf(line: number, value: number): Action {
     case 0x00030000:
       throw new BadRawProgram(line, 'TRAP lets the sandboxee go on: return ERRNO or USER_NOTIF');
     default:
-      throw new BadRawProgram(line, `0x${value.toString(16)} is none of ALLOW, ERRNO, USER_NOTIF and KILL_PROCESS`);
+      throw new BadRawProgram(
+        line,
+        `0x${value.toString(16)} is none of ALLOW, ERRNO, USER_NOTIF, TRACE and KILL_PROCESS`,
+      );
   }
 }

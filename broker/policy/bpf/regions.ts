@@ -36,8 +36,17 @@ export class TooIntricate extends RangeError {
   }
 }
 
+/** What is asked of sets of calls; `point.ts` answers for one call. */
+export interface Sets {
+  /** The argument lists for which the condition holds. */
+  of(condition: Condition): Region;
+  and(a: Region, b: Region): Region;
+  or(a: Region, b: Region): Region;
+  minus(a: Region, b: Region): Region;
+}
+
 /** Makes regions. Only regions of the same maker can be compared. */
-export class Regions {
+export class Regions implements Sets {
   readonly #splits = new Map<string, Split>();
   readonly #intersections = new Map<string, Region>();
   readonly #complements = new Map<Region, Region>();

@@ -16,6 +16,10 @@ export type Verdict =
   | { readonly kind: 'allow' }
   | { readonly kind: 'errno'; readonly errno: number }
   | { readonly kind: 'notify' }
+  /** To the kernel a notification like the other. The monitor asks the app's hook. */
+  | { readonly kind: 'trace' }
+  /** The same. The monitor lets it go on, and reports it. */
+  | { readonly kind: 'permit' }
   | { readonly kind: 'kill-process' };
 
 /** A filter that the kernel would refuse to load, or would not survive. */
@@ -123,12 +127,25 @@ function readVerdict(at: number, value: number): Verdict {
     case 0x7fff0000:
       return { kind: 'allow' };
     case 0x7fc00000:
-      return { kind: 'notify' };
+      return readNotification(at, value & 0xffff);
     case 0x00050000:
       return { kind: 'errno', errno: Math.min(value & 0xffff, 4095) };
     case 0x80000000:
       return { kind: 'kill-process' };
     default:
       throw new BadProgram(at, `0x${value.toString(16)} is no action that a policy of ours has`);
+  }
+}
+
+function readNotification(at: number, data: number): Verdict {
+  switch (data) {
+    case 0:
+      return { kind: 'notify' };
+    case 1:
+      return { kind: 'trace' };
+    case 2:
+      return { kind: 'permit' };
+    default:
+      throw new BadProgram(at, `a notification has no data ${data}`);
   }
 }

@@ -17,7 +17,7 @@ import { problemOfPath } from '../path-settings.js';
 import { PRESET_NAMES, presetOf } from '../preset-list.js';
 import { callOf } from '../statements.js';
 import { ARCHITECTURES, type Architecture, hostArchitecture } from '../syscalls/index.js';
-import { dangerouslyAllowAllSyscalls } from '../tokens.js';
+import { DEFAULT_TOKENS } from '../tokens.js';
 import type { JsonObject } from './json.js';
 import { fallback } from './rules.js';
 import {
@@ -76,16 +76,20 @@ const harmlessPath = converted(text('an absolute path, or the beginning of paths
   return path;
 });
 
-const everything: Shape<DefaultAction> = converted(
-  oneOf(['dangerouslyAllowAllSyscalls']),
-  () => dangerouslyAllowAllSyscalls,
-);
+const TOKEN_NAMES = DEFAULT_TOKENS.map(({ name }) => name);
+const tokens = oneOf(TOKEN_NAMES);
+
+const token: Shape<DefaultAction> = converted(tokens, (said): DefaultAction => {
+  const found = DEFAULT_TOKENS.find(({ name }) => name === said);
+  if (found === undefined) throw new RangeError(`there is no token ${said}`);
+  return found.token;
+});
 
 const defaultAction: Shape<DefaultAction> = {
-  expected: `${fallback.expected}, or "dangerouslyAllowAllSyscalls"`,
-  schema: { anyOf: [fallback.schema, everything.schema] },
+  expected: `${fallback.expected}, or ${tokens.expected}`,
+  schema: { anyOf: [fallback.schema, token.schema] },
   read: (value, path, reading) =>
-    (value === 'dangerouslyAllowAllSyscalls' ? everything : fallback).read(value, path, reading),
+    (TOKEN_NAMES.some((name) => name === value) ? token : fallback).read(value, path, reading),
 };
 
 const RULE_FIELDS = object('a policy', {

@@ -13,6 +13,7 @@ import {
   killProcess,
   not,
   pass,
+  trace,
   violation,
 } from '../bpf/dsl.js';
 import type { Action, Condition, Pass, Rule } from '../bpf/nodes.js';
@@ -133,7 +134,7 @@ const conditions: Shape<Condition> = byForm(
 
 // Rules
 
-const PLAIN_RULES = { allow: allow(), pass: pass(), ...ENDS } as const;
+const PLAIN_RULES = { allow: allow(), pass: pass(), trace: trace(), ...ENDS } as const;
 
 const instruction: Shape<Instruction> = object('an instruction', {
   code: required(opcode),
@@ -143,7 +144,7 @@ const instruction: Shape<Instruction> = object('an instruction', {
 });
 
 const EXPECTED_RULE =
-  'a rule: "allow", "pass", "violation", "killProcess", {"errno": …}, {"deny": …}, {"denyPath": …} or {"when": …, "then": …, "otherwise": …}';
+  'a rule: "allow", "pass", "trace", "violation", "killProcess", {"errno": …}, {"deny": …}, {"denyPath": …} or {"when": …, "then": …, "otherwise": …}';
 
 /** `otherwise` is "pass" where nothing is said. */
 const innerRule: Shape<Rule> = recursive('rule', 'a rule', () => innerRules);
@@ -156,7 +157,7 @@ const choice: Shape<Rule> = converted(
 );
 
 const innerRules: Shape<Rule> = byForm<Action | Pass | Rule>(EXPECTED_RULE, {
-  string: converted(oneOf(['allow', 'pass', 'violation', 'killProcess']), (name): Rule => PLAIN_RULES[name]),
+  string: converted(oneOf(['allow', 'pass', 'trace', 'violation', 'killProcess']), (name): Rule => PLAIN_RULES[name]),
   objects: { when: choice, denyPath: pathDenial, errno: errnoAction, deny: denial },
 });
 

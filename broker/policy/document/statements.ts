@@ -36,6 +36,8 @@ const fences = required(oneOf(['fast', 'slow']));
 export const CALLS = {
   allowSyscall: object('allowSyscall', { call: call('allowSyscall'), syscall: required(syscall) }),
   allowSyscalls: object('allowSyscalls', { call: call('allowSyscalls'), syscalls: required(syscalls) }),
+  traceSyscall: object('traceSyscall', { call: call('traceSyscall'), syscall: required(syscall) }),
+  traceSyscalls: object('traceSyscalls', { call: call('traceSyscalls'), syscalls: required(syscalls) }),
   blockSyscallWithErrno: object('blockSyscallWithErrno', {
     call: call('blockSyscallWithErrno'),
     syscall: required(syscall),

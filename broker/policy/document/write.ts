@@ -8,6 +8,7 @@ import { RawProgram } from '../bpf/raw.js';
 import type { DefaultAction, Definition, RulePolicy } from '../definition.js';
 import type { RuleSource, Statement } from '../statements.js';
 import { ARCHITECTURES, type Architecture } from '../syscalls/index.js';
+import { DEFAULT_TOKENS } from '../tokens.js';
 import type { Json, JsonObject } from './json.js';
 
 /** A document that reads as the same policy: the one that it was read from, or else a new one. */
@@ -37,7 +38,8 @@ function architectureNamed(arch: Architecture): string {
 }
 
 function writeDefault(action: DefaultAction): Json {
-  return typeof action === 'symbol' ? 'dangerouslyAllowAllSyscalls' : writeAction(action);
+  if (typeof action !== 'symbol') return writeAction(action);
+  return DEFAULT_TOKENS.find(({ token }) => token === action)?.name ?? 'violation';
 }
 
 function writeStatement(statement: Statement): Json {
@@ -86,7 +88,7 @@ function writeAction(action: Action | Pass): Json {
       return { errno: writeErrno(action.errno) };
     case 'notify': {
       const { answer } = action;
-      if (answer.kind === 'violation') return 'violation';
+      if (answer.kind !== 'denial') return answer.kind;
       const errno = writeErrno(answer.errno);
       return answer.path === undefined ? { deny: errno } : { denyPath: answer.path, errno };
     }
