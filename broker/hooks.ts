@@ -57,7 +57,7 @@ export type ResolvedHooks = Hooks & { readonly traceTime: number };
 
 /** @throws OptionError */
 export function resolveHooks(hooks: Hooks | undefined, policy: Policy): ResolvedHooks {
-  const { traceTime = DEFAULT_TRACE_TIME } = checkHooks(hooks ?? {});
+  const { traceTime = DEFAULT_TRACE_TIME } = checkHooks(hooks === undefined ? {} : hooks);
   if (policy.traces && hooks?.trace === undefined) {
     throw new OptionError(
       'launch().hooks.trace',

@@ -138,7 +138,10 @@ static napi_value storm(napi_env env, napi_callback_info info) {
   long *a = malloc(sizeof(long) * MAX_ARGS);
   arguments(env, info, a);
   pthread_t thread;
-  int failed = pthread_create(&thread, NULL, make_syscalls, a);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 64 * 1024);
+  int failed = pthread_create(&thread, &attributes, make_syscalls, a);
   if (!failed) pthread_detach(thread);
   return number(env, failed ? -failed : 0);
 }

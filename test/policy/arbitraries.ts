@@ -11,6 +11,7 @@ import {
   killProcess,
   not,
   pass,
+  trace,
   violation,
   when,
 } from '../../broker/policy/bpf/dsl.js';
@@ -20,7 +21,12 @@ import { PolicyError } from '../../broker/policy/errors.js';
 import type { Policy } from '../../broker/policy/policy.js';
 import { presetOf } from '../../broker/policy/preset-list.js';
 import type { SyscallName } from '../../broker/policy/syscalls/index.js';
-import { dangerouslyAllowAllSyscalls, dangerouslyAllowExecutableMemory } from '../../broker/policy/tokens.js';
+import {
+  dangerouslyAllowAllSyscalls,
+  dangerouslyAllowExecutableMemory,
+  dangerouslyPermitAllAndLog,
+  traceAllSyscalls,
+} from '../../broker/policy/tokens.js';
 import { X64 } from './filters.js';
 
 /** Values that lie close together, so that comparisons hold often enough. */
@@ -59,6 +65,7 @@ const actions: fc.Arbitrary<Action> = fc.constantFrom<Action>(
   errno(4095),
   violation(),
   deny(2),
+  trace(),
   killProcess(),
 );
 
@@ -75,11 +82,12 @@ const { expressions: anyExpressions } = fc.letrec<{ expressions: Expression }>((
 export const conditions: fc.Arbitrary<Condition> = anyConditions;
 export const expressions: fc.Arbitrary<Expression> = anyExpressions;
 
-/** One answer of the monitor, so that any of them go together. */
+/** One refusal of the monitor, so that any of them go together. */
 const leavesOfRules: fc.Arbitrary<Action | Pass> = fc.constantFrom<Action | Pass>(
   allow(),
   errno(1),
   errno(2),
+  trace(),
   violation(),
   killProcess(),
   pass(),
@@ -124,6 +132,11 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
       (builder) =>
         builder.blockSyscallWithErrno(name, 'EPERM'),
   ),
+  syscalls.map(
+    (name): Change =>
+      (builder) =>
+        name === 'ptrace' || name === 'clone3' ? builder : builder.traceSyscall(name),
+  ),
   fc.tuple(syscalls, rules).map(
     ([name, rule]): Change =>
       (builder) =>
@@ -141,6 +154,8 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
     (builder) => builder.allowDynamicStartup(dangerouslyAllowExecutableMemory),
     (builder) => builder.denyPathSyscalls('openat'),
     (builder) => builder.defaultAction(dangerouslyAllowAllSyscalls),
+    (builder) => builder.defaultAction(dangerouslyPermitAllAndLog),
+    (builder) => builder.defaultAction(traceAllSyscalls),
     (builder) => builder.defaultAction(errno(1)),
     (builder) => builder.onPathDenial('kill', ['/etc/*', '/proc/self/stat']),
     (builder) => builder.onPathDenial('kill', ['/etc/localtime', '/proc/*']),

@@ -46,7 +46,7 @@ describe('docs/policy.md', () => {
     const prototypes = [PolicyBuilder.prototype, Vocabulary.prototype];
     const methods = prototypes
       .flatMap(Object.getOwnPropertyNames)
-      .filter((name) => /^(allow|block|addPolicy|denyPath)/.test(name));
+      .filter((name) => /^(allow|trace|block|addPolicy|denyPath)/.test(name));
     expect([...PLAIN_WORDS, ...Object.keys(CALLS)]).to.have.members(methods);
     const listed = [...page.matchAll(/^\| `(allow\w+)\(/gm)].map(([, name = '']) => name);
     expect(listed).to.have.members(

@@ -115,7 +115,7 @@ describe('raw BPF', () => {
     expect(problem('a: load arg0.low\ngoto a')).to.equal("line 2: it jumps backward to 'a', and jumps only go forward");
     expect(problem('a: next\na: next')).to.equal("line 2: the label 'a' is there twice");
     expect(problem('load arg6.low')).to.include("line 1: 'load arg6.low' is no operation");
-    expect(problem('return TRAP')).to.include('returns ALLOW, ERRNO with an error, USER_NOTIF or KILL_PROCESS');
+    expect(problem('return TRAP')).to.include('returns ALLOW, ERRNO with an error, USER_NOTIF, TRACE or KILL_PROCESS');
     expect(problem('return ERRNO ENOPE')).to.include("'ENOPE' is no errno");
     expect(problem('and 0x1_0')).to.include('no number of 32 bits');
     expect(problem('load arg0.low\nif arg1.low == 1 goto e\ne:')).to.equal(

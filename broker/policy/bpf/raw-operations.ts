@@ -1,6 +1,7 @@
 /** The operations of a raw program, from its text or from its instructions, with every jump checked. */
 import { constants } from 'node:os';
 import { type Instruction, MAX_INSTRUCTIONS, OPCODE } from './assembler.js';
+import { NOTIFICATION_DATA } from './compiler.js';
 import { allow, errno, killProcess, trace, violation } from './dsl.js';
 import type { Action } from './nodes.js';
 
@@ -131,6 +132,8 @@ function word(line: number, text: string): number {
 
 function action(line: number, name: string, operand: string | undefined): Action {
   if (name === 'ERRNO' && operand !== undefined) return errno(errnoNumber(line, operand));
+  // As the disassembler writes what is traced.
+  if (name === 'USER_NOTIF' && operand === 'trace') return trace();
   const known = ACTIONS.get(name);
   if (known !== undefined && operand === undefined) return known;
   throw new BadRawProgram(
@@ -238,7 +241,7 @@ function actionOf(line: number, value: number): Action {
     case 0x7fff0000:
       return allow();
     case 0x7fc00000:
-      return violation();
+      return data === NOTIFICATION_DATA.trace ? trace() : violation();
     case 0x7ff00000:
       return trace();
     case 0x80000000:
