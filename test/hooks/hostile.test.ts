@@ -10,7 +10,7 @@ const THREADS = 200;
 const limits = { processes: THREADS + 64 };
 
 /** So many threads, all of which make the traced call for ever. */
-async function storm(sandboxee: Sandboxee): Promise<void> {
+async function storm(sandboxee: Sandboxee, threads = THREADS): Promise<void> {
   const failed = await perform(
     sandboxee,
     ({ attack }, count: number, number: number) => {
@@ -18,7 +18,7 @@ async function storm(sandboxee: Sandboxee): Promise<void> {
       for (let at = 0; at < count; at += 1) failures += attack.storm(number, at, 0) === 0 ? 0 : 1;
       return failures;
     },
-    THREADS,
+    threads,
     numberOf(TRACED),
   );
   expect(failed).to.equal(0);
@@ -78,6 +78,20 @@ describe('a sandboxee all of whose threads are in traced calls', () => {
       setImmediate(() => process.exit(7));
     });
     expect(await sandboxee.result).to.include({ status: 'ok', exitCode: 7 });
+  });
+
+  it('ends where more of them wait than the monitor keeps', async () => {
+    const { hooks, asked } = recording(() => new Promise(() => {}));
+    await using sandboxee = await launchTraced({ ...hooks, traceTime: 60_000 }, { limits: { processes: 1200 } });
+    const stormed = storm(sandboxee, 1100).catch(() => {});
+    const result = requireViolation(await sandboxee.result);
+    expect(result.syscall.reason).to.deep.equal({
+      by: 'hook',
+      rule: 'by the monitor: more calls waited for the trace hook than it keeps',
+      hint: 'answer sooner in hooks.trace(), or lower limits.processes',
+    });
+    expect(asked.length).to.be.at.most(1024);
+    await stormed;
   });
 
   it('has one violation where every one of them is denied', async () => {
