@@ -16,6 +16,8 @@ export interface TracedCallsOptions {
 
 /** Of the time of the event loop, what a flood of traced calls gets: one part in so many. */
 const SHARE = 4;
+/** What it may be ahead of that: single calls are answered at once, where a timer would take a millisecond. Milliseconds. */
+const AHEAD = 2;
 /** Calls that are asked about without a pause. */
 const BATCH = 64;
 
@@ -29,7 +31,8 @@ export class TracedCalls implements Disposable {
   readonly #waiting = new Set<NodeJS.Timeout>();
   #queue: TracedRecord[] = [];
   #pause: NodeJS.Timeout | undefined;
-  #idleUntil = 0;
+  /** When what it has had of the event loop is paid for. */
+  #paidAt = 0;
   #over = false;
 
   constructor(monitor: Pick<Monitor, 'takeTraced' | 'answerTraced'>, options: TracedCallsOptions) {
@@ -40,8 +43,8 @@ export class TracedCalls implements Disposable {
   /** To be called at each wake-up of the monitor: costs nothing where no call waits. */
   wake(): void {
     if (this.#over || this.#pause !== undefined) return;
-    const pause = this.#idleUntil - performance.now();
-    if (pause <= 0) this.#askSome();
+    const pause = this.#paidAt - performance.now();
+    if (pause <= AHEAD) this.#askSome();
     else this.#askLater(pause);
   }
 
@@ -65,8 +68,8 @@ export class TracedCalls implements Disposable {
     this.#queue.push(...this.#native.takeTraced());
     for (const record of this.#queue.splice(0, BATCH)) this.#ask(record);
     const now = performance.now();
-    this.#idleUntil = now + (now - begun) * (SHARE - 1);
-    if (this.#queue.length > 0 && !this.#over) this.#askLater(this.#idleUntil - now);
+    this.#paidAt = Math.max(this.#paidAt, begun) + (now - begun) * SHARE;
+    if (this.#queue.length > 0 && !this.#over) this.#askLater(this.#paidAt - now);
   }
 
   #ask(record: TracedRecord): void {

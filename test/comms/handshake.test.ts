@@ -72,6 +72,37 @@ describe('handshake payloads', () => {
 
 for (const { name, connect } of transports) {
   describe(`the handshake, ${name}`, () => {
+    it('has data in it during start-up, and none after, until go', async () => {
+      const pair = connect({ phase: 'start-up' });
+      const { broker, sandboxee } = pair;
+      void sandboxee.sendControl(Tag.Hello, encodeHello(hello));
+      void sandboxee.sendString('early');
+      expect(parseHello((await broker.recvControl(Tag.Hello)).payload)).to.deep.equal(hello);
+      expect(await broker.recvString()).to.equal('early');
+      await broker.sendUint8(7);
+      expect(await sandboxee.recvUint8()).to.equal(7);
+      for (const side of [broker, sandboxee]) {
+        side.startUpOver();
+        expect(await rejection(side.sendString('late'))).to.be.instanceOf(ClosedError);
+      }
+      void broker.sendControl(Tag.Filter, encodeFilter({ flags: 1, program: Buffer.alloc(8) }));
+      await sandboxee.recvControl(Tag.Filter);
+      void broker.sendControl(Tag.Go);
+      await sandboxee.recvControl(Tag.Go);
+      await sandboxee.sendString('open');
+      expect(await broker.recvString()).to.equal('open');
+      closePair(pair);
+    });
+
+    it('takes data for a violation once start-up is over', async () => {
+      const pair = connect({ phase: 'start-up' });
+      const { broker, sandboxee } = pair;
+      broker.startUpOver();
+      void sandboxee.sendString('late');
+      expect(await broker.closed).to.be.instanceOf(ProtocolError);
+      closePair(pair);
+    });
+
     it('goes step by step, and data crosses once go was sent', async () => {
       const pair = connect({ phase: 'handshake' });
       const { broker, sandboxee } = pair;
