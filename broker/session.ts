@@ -17,7 +17,7 @@ import { firstExecOf } from './first-exec.js';
 import { GateError } from './gate.js';
 import { gateLayers } from './gate-layers.js';
 import { Held } from './held.js';
-import { callHook, callStarted, hookFailed } from './hooks.js';
+import { callStarted } from './hooks.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
@@ -26,14 +26,14 @@ import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
 import { ProcessView, pidOf } from './process/process-view.js';
 import { Sampler } from './process/sampler.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
-import type { Aftermath, Denial, Ending, ResourceUsage, Result, Violation } from './result.js';
+import { Reports } from './reports.js';
+import type { Aftermath, Ending, ResourceUsage, Result, Violation } from './result.js';
 import { openFilesLimit } from './rlimits.js';
 import type { Sandboxee } from './sandboxee.js';
 import { type Sealed, type Sealing, sealBeforeExec, sealLate } from './seal.js';
 import { fromEarlyEnd, fromStepFailure, setupError, tooLate } from './setup-errors.js';
 import { wire } from './wiring.js';
 
-const MOST_DENIALS = 64;
 /** For the last of what it sent, when somebody else holds its end of the socket. Milliseconds. */
 const END_PATIENCE = 500;
 
@@ -57,7 +57,7 @@ export class Session {
   readonly #output: { readonly stdout: OutputReader | undefined; readonly stderr: OutputReader | undefined };
   readonly #held = new Held();
   readonly #wall: Clock;
-  readonly #denials: Denial[] = [];
+  readonly #reports: Reports;
   #layers: readonly Layer[];
   #sampler: Sampler | undefined;
   #monitor: Monitor | undefined;
@@ -72,6 +72,7 @@ export class Session {
     this.#preparation = this.#held.add(preparation);
     const { limits, signal } = preparation;
     this.#layers = preparation.layers;
+    this.#reports = new Reports(this.events, preparation.hooks, () => this.pid);
     try {
       const wiring = wire(preparation.plan, preparation.fds, preparation.file);
       this.#process = wiring.process;
@@ -103,10 +104,7 @@ export class Session {
     this.#startGateClock(limits.gateTime);
     if (signal) this.#heed(signal);
     this.result = this.#process.ended.then((end) => this.#finish(end));
-    void this.result.then((result) => {
-      publish('result', { pid: this.pid, result });
-      this.events.emit('result', result);
-    });
+    void this.result.then((result) => this.#reports.ended(result));
   }
 
   get pid(): number {
@@ -215,36 +213,19 @@ export class Session {
     const { policy, fds, mode, hooks } = this.#preparation;
     const { execveat: number, argument } = firstExecOf(policy.compile(fds.comms));
     const begins = mode === 'exec' ? { tid, number, argument } : undefined;
-    this.#monitor = new Monitor(
-      listener,
-      pidfd,
-      { policy, comms: fds.comms, begins, hooks },
-      {
-        onDenial: (denial) => {
-          this.#denials.push(denial);
-          if (this.#denials.length > MOST_DENIALS) this.#denials.shift();
-          publish('denial', { pid: this.pid, denial });
-          this.events.emit('denial', denial);
-        },
-        onDropped: (count) => this.events.emit('denials-dropped', count),
-        onPermitted: (permitted) => this.events.emit('permitted', permitted),
-        onPermittedDropped: (count) => this.events.emit('permitted-dropped', count),
-        onHookError: (error) => hookFailed('trace', this.pid, error),
-        onViolation: (violation) => this.#violated(violation),
-        onFailure: (message) => {
-          this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
-        },
+    const handlers = this.#reports.handlers({
+      onViolation: (violation) => this.#violated(violation),
+      onFailure: (message) => {
+        this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
       },
-    );
+    });
+    this.#monitor = new Monitor(listener, pidfd, { policy, comms: fds.comms, begins, hooks }, handlers);
   }
 
   #violated(violation: Violation): void {
     if (this.#cause !== undefined) return;
     this.#cause = { status: 'violation', ...violation };
-    publish('violation', { pid: this.pid, violation });
-    this.events.emit('violation', violation);
-    const hook = this.#preparation.hooks.violation;
-    if (hook !== undefined) callHook('violation', this.pid, () => hook(violation));
+    this.#reports.violated(violation);
   }
 
   #startGateClock(gateTime: number): void {
@@ -284,13 +265,12 @@ export class Session {
     const aftermath: Aftermath = {
       usage,
       layers: this.#layers,
-      denials: [...this.#denials],
+      denials: this.#reports.denials,
       stderr: this.#output.stderr?.tail ?? '',
     };
     const result: Result = { ...ending, ...aftermath };
     this.comms.attachResult(result);
-    const { finished } = this.#preparation.hooks;
-    if (finished !== undefined) callHook('finished', this.pid, () => finished(result));
+    this.#reports.finished(result);
     return result;
   }
 

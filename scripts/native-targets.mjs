@@ -24,6 +24,7 @@ export const targets = [
       'memory.cc',
       'monitor.cc',
       'monitor_binding.cc',
+      'monitor_reports.cc',
       'monitor_thread.cc',
       'monitor_traced.cc',
       'open_files.cc',

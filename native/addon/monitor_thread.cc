@@ -22,7 +22,6 @@
 namespace sallyport {
 namespace {
 
-constexpr size_t kMostDenials = 64;
 constexpr size_t kLongestPath = PATH_MAX;
 constexpr size_t kStackBytes = 512 * 1024;
 
@@ -90,24 +89,6 @@ void* Monitor::Thread::Main(void* argument) {
   self.ended_ = true;
   self.acknowledged_.notify_all();
   return nullptr;
-}
-
-MonitorReport Monitor::Thread::Take() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  MonitorReport taken = report_;
-  taken.denials.assign(std::make_move_iterator(denials_.begin()), std::make_move_iterator(denials_.end()));
-  denials_.clear();
-  report_.dropped = 0;
-  taken.permitted.assign(std::make_move_iterator(permitted_.begin()), std::make_move_iterator(permitted_.end()));
-  permitted_.clear();
-  report_.permittedDropped = 0;
-  notified_ = false;
-  return taken;
-}
-
-void Monitor::Thread::Silence() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  onReport_ = nullptr;
 }
 
 void Monitor::Thread::Kill() {
@@ -233,17 +214,6 @@ std::optional<SyscallRecord> Monitor::Thread::RecordWithPath(const seccomp_notif
   return record;
 }
 
-void Monitor::Thread::KillFor(SyscallRecord violation) {
-  violated_ = true;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!report_.violation) report_.violation = std::move(violation);
-  }
-  Kill();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Notify();
-}
-
 void Monitor::Thread::Answer(uint64_t id, int error) { Send(id, error, 0, response_); }
 
 bool Monitor::Thread::Send(uint64_t id, int error, uint32_t flags, std::vector<uint64_t>& buffer) {
@@ -273,36 +243,6 @@ bool Monitor::Thread::IsHarmless(const std::string& path) const {
     const bool prefix = !harmless.empty() && harmless.back() == '*';
     return prefix ? path.compare(0, harmless.size() - 1, harmless, 0, harmless.size() - 1) == 0 : path == harmless;
   });
-}
-
-void Monitor::Thread::Record(DenialRecord record) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (denials_.size() == kMostDenials) {
-    denials_.pop_front();
-    report_.dropped++;
-  }
-  denials_.push_back(std::move(record));
-  Notify();
-}
-
-void Monitor::Thread::Fail(const std::string& failure) {
-  violated_ = true;
-  stopping_ = true;
-  {
-    // Before the kill, as for a violation.
-    const std::lock_guard<std::mutex> lock(mutex_);
-    report_.ended = MonitorReport::Ended::Failed;
-    report_.failure = failure;
-  }
-  Kill();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Notify();
-}
-
-void Monitor::Thread::Notify() {
-  if (notified_ || !onReport_) return;
-  notified_ = true;
-  onReport_();
 }
 
 }  // namespace sallyport

@@ -3,8 +3,6 @@
 // anybody can, so that nothing is continued for what was read there. The one other call that goes on is Admit()'s.
 #include <linux/seccomp.h>
 
-#include <algorithm>
-
 #include "monitor_thread.h"
 
 namespace sallyport {
@@ -12,12 +10,6 @@ namespace {
 
 // One for each thread that waits, and no more threads than these are worth waiting for.
 constexpr size_t kMostParked = 1024;
-constexpr size_t kMostPermitted = 64;
-
-bool SameCall(const SyscallRecord& one, const SyscallRecord& other) {
-  return one.number == other.number && one.tid == other.tid && one.arguments == other.arguments &&
-         one.paths == other.paths;
-}
 
 }  // namespace
 
@@ -46,14 +38,6 @@ void Monitor::Thread::Park(const seccomp_notif& notification) {
   Violate(notification);
 }
 
-std::vector<TracedRecord> Monitor::Thread::TakeTraced() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  tracedNotified_ = false;
-  std::vector<TracedRecord> taken;
-  taken.swap(traced_);
-  return taken;
-}
-
 bool Monitor::Thread::AnswerTraced(uint64_t id, int32_t answer) {
   SyscallRecord record;
   {
@@ -79,20 +63,6 @@ void Monitor::Thread::Permit(const seccomp_notif& notification) {
   if (!record) return;
   RecordPermitted(std::move(*record));
   Send(notification.id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE, response_);
-}
-
-void Monitor::Thread::RecordPermitted(SyscallRecord record) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto known = std::find_if(permitted_.rbegin(), permitted_.rend(),
-                                  [&](const PermittedRecord& each) { return SameCall(each.syscall, record); });
-  if (known != permitted_.rend()) {
-    known->count++;
-  } else if (permitted_.size() == kMostPermitted) {
-    report_.permittedDropped++;
-  } else {
-    permitted_.push_back({std::move(record), 1});
-  }
-  Notify();
 }
 
 }  // namespace sallyport

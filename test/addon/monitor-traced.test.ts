@@ -261,6 +261,7 @@ describe('monitor: a program', () => {
         pathDenialIsViolation: false,
         harmlessPaths: [],
         unknownAbove: 470,
+        firstExec: null,
         program,
       };
       expect(errorOf(() => new broker.Monitor(options, () => undefined)).code).to.equal('ERR_OUT_OF_RANGE');
