@@ -1,6 +1,7 @@
 import type { ExitStatus } from '../native/broker.js';
 import { signalName } from './kernel-names.js';
 import type { ResolvedLimits } from './limits.js';
+import type { ProcessEnd } from './process/launched.js';
 import type { Sample } from './process/sampler.js';
 import type { Ending, ResourceUsage } from './result.js';
 
@@ -45,4 +46,10 @@ function plain(status: ExitStatus): Ending {
   return status.kind === 'exited'
     ? { status: 'ok', exitCode: status.code }
     : { status: 'signaled', signal: signalName(status.signal), core: status.core };
+}
+
+/** In the words of a result. */
+export function usageOf({ usage }: ProcessEnd): ResourceUsage {
+  const { userMs, systemMs, maxRssBytes, ...counts } = usage;
+  return { userTime: userMs, systemTime: systemMs, maxRss: maxRssBytes, ...counts };
 }

@@ -1,4 +1,5 @@
 import { PeerGone } from '../protocols/errors.js';
+import type { Phase } from '../protocols/frame-rules.js';
 import { escapeText } from '../protocols/text.js';
 import { publish } from './diagnostics.js';
 import { OptionError } from './errors.js';
@@ -131,4 +132,10 @@ export async function callStarted({ started }: Hooks, handle: Sandboxee, ended: 
     const said = escapeText(messageOf(error), { max: 1024 });
     throw new GateError('hook:started', `hooks.started() threw: ${said}`);
   }
+}
+
+/** Data crosses before the gate where the app speaks with the program then; a program that is filtered already has no gate. */
+export function firstPhase(mode: 'late' | 'exec', { started }: Hooks): Phase {
+  if (mode === 'exec') return 'open';
+  return started === undefined ? 'handshake' : 'start-up';
 }

@@ -6,18 +6,17 @@ import { Comms } from '../protocols/comms.js';
 import { EndpointTransport } from '../protocols/endpoint-transport.js';
 import { PeerGone } from '../protocols/errors.js';
 import type { Fd } from '../protocols/fd.js';
-import type { Phase } from '../protocols/frame-rules.js';
 import { defaultLimits } from '../protocols/limits.js';
 import { Tag } from '../protocols/tags.js';
 import { Clock } from './clocks.js';
 import { publish } from './diagnostics.js';
-import { explainEnding } from './ending.js';
+import { explainEnding, usageOf } from './ending.js';
 import { createEvents } from './events.js';
 import { firstExecOf } from './first-exec.js';
 import { GateError } from './gate.js';
 import { gateLayers } from './gate-layers.js';
 import { Held } from './held.js';
-import { callStarted } from './hooks.js';
+import { callStarted, firstPhase } from './hooks.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
@@ -31,7 +30,7 @@ import type { Aftermath, Ending, ResourceUsage, Result, Violation } from './resu
 import { openFilesLimit } from './rlimits.js';
 import type { Sandboxee } from './sandboxee.js';
 import { type Sealed, type Sealing, sealBeforeExec, sealLate } from './seal.js';
-import { fromEarlyEnd, fromStepFailure, setupError, tooLate } from './setup-errors.js';
+import { fromEarlyEnd, fromGateError, fromStepFailure, tooLate } from './setup-errors.js';
 import { wire } from './wiring.js';
 
 /** For the last of what it sent, when somebody else holds its end of the socket. Milliseconds. */
@@ -85,7 +84,7 @@ export class Session {
       });
       this.comms = new Comms(new EndpointTransport(wiring.comms), {
         role: 'broker',
-        phase: firstPhase(preparation),
+        phase: firstPhase(preparation.mode, preparation.hooks),
         fds: receivedFds,
         buffers: this.pool,
         onViolation: ({ message }) => {
@@ -134,7 +133,7 @@ export class Session {
       await this.#passing;
     } catch (error) {
       // A peer that is gone has ended by itself: its end, which is on its way, says more than the broken channel.
-      if (!(error instanceof PeerGone)) this.end(endingOf(error));
+      if (!(error instanceof PeerGone)) this.end(fromGateError(error));
     }
     // After whoever awaits the launch has had the time to listen.
     if (this.#gone) setImmediate(() => this.#telling.release());
@@ -298,20 +297,4 @@ export class Session {
     if (!this.#gone) return fromEarlyEnd(status, this.#output.stderr?.tail ?? '');
     return ending ?? { status: 'internal-error', message: 'the launcher ended without a word about its sandboxee' };
   }
-}
-
-/** Data crosses before the gate where the app speaks with the program then; a program that is filtered already has no gate. */
-function firstPhase({ mode, hooks }: Preparation): Phase {
-  if (mode === 'exec') return 'open';
-  return hooks.started === undefined ? 'handshake' : 'start-up';
-}
-
-function endingOf(error: unknown): Ending {
-  if (error instanceof GateError) return setupError(error.step, error.message, error.hint, error.errno);
-  return setupError('gate:handshake', error instanceof Error ? error.message : String(error));
-}
-
-function usageOf({ usage }: ProcessEnd): ResourceUsage {
-  const { userMs, systemMs, maxRssBytes, ...counts } = usage;
-  return { userTime: userMs, systemTime: systemMs, maxRss: maxRssBytes, ...counts };
 }

@@ -1,4 +1,5 @@
 import type { ExitStatus } from '../native/broker.js';
+import { GateError } from './gate.js';
 import { hintFor } from './hints.js';
 import { errnoName, signalName } from './kernel-names.js';
 import { OPERATIONS, type OperationName } from './plan/ops.js';
@@ -29,6 +30,12 @@ export function fromStepFailure(failure: StepFailure): SetupError {
   const errno = failure.errno === 0 ? '' : errnoName(failure.errno);
   const hint = op === undefined ? '' : hintFor(op, errno);
   return setupError(`launcher:${op ?? 'plan'}`, failure.detail, hint, errno);
+}
+
+/** What went wrong between the launcher's start and *go*. */
+export function fromGateError(error: unknown): SetupError {
+  if (error instanceof GateError) return setupError(error.step, error.message, error.hint, error.errno);
+  return setupError('gate:handshake', error instanceof Error ? error.message : String(error));
 }
 
 /** The program ended by itself before it entered the gate. */

@@ -66,6 +66,15 @@ describe('the reason of a refusal', () => {
     ).to.include('has no name');
   });
 
+  it('goes by the number that comms has inside', () => {
+    const policy = node().build();
+    expect(policy.reason(numberOf('close'), [3n]).hint).to.match(/^refused whatever .* the number of the comms fd$/);
+    expect(policy.reason(numberOf('close'), [17n], 17).hint).to.match(
+      /^refused whatever .* the number of the comms fd$/,
+    );
+    expect(policy.reason(numberOf('sendmsg'), [3n, 0n, 0n], 17).by).to.equal('default');
+  });
+
   it('of another architecture is a sentence', () => {
     expect(foreignReason('i386')).to.include({ by: 'architecture' });
     expect(foreignReason('i386').hint).to.match(/^refused whatever the policy says: .*i386/);
