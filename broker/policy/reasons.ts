@@ -52,7 +52,8 @@ export class Reasons {
     const decided = decide(this.#definition, syscall, call);
     if (decided?.action.kind === 'notify' && decided.action.answer.kind === 'trace') return TOO_MANY;
     const { by } = decided ?? NOBODY;
-    return { by: by.kind, rule: describeDecider(by), hint: this.#hint(syscall, call, by) };
+    const rule = by.kind === 'refusal' ? BY_EVERY_POLICY : describeDecider(by);
+    return { by: by.kind, rule, hint: this.#hint(syscall, call, by) };
   }
 
   #hint(syscall: SyscallName, call: Point, by: Decider): string {
@@ -98,6 +99,8 @@ export class Reasons {
   }
 }
 
+/** Why is for the hint to say. */
+const BY_EVERY_POLICY = 'by a refusal that every policy has';
 const NO_NAME = 'the number has no name up to Linux 6.18, so that no policy can allow it';
 const NOBODY: { readonly by: Decider } = { by: { kind: 'default', call: 'the default action' } };
 const TOO_MANY: Reason = {
@@ -110,7 +113,7 @@ const TOO_MANY: Reason = {
 export function foreignReason(architecture: string): Reason {
   return {
     by: 'architecture',
-    rule: 'refused by every policy: a filter is for one architecture',
+    rule: BY_EVERY_POLICY,
     hint: `refused whatever the policy says: by the door of ${architecture} the same numbers are other syscalls; build the program for this machine's own`,
   };
 }
