@@ -66,6 +66,8 @@ const actions: fc.Arbitrary<Action> = fc.constantFrom<Action>(
   violation(),
   deny(2),
   trace(),
+  // As the default action `dangerouslyPermitAllAndLog` has it; no word of a rule does.
+  { kind: 'notify', answer: { kind: 'permit' } },
   killProcess(),
 );
 

@@ -34,13 +34,16 @@ export function isFiltered({ architecture, number }: Request): boolean {
 }
 
 /** Errnos that no filter of the tests answers by itself. */
-const MARKS = { allow: 1001, notify: 1002, 'kill-process': 1003 } as const;
+const MARKS = { allow: 1001, notify: 1002, 'kill-process': 1003, trace: 1004, permit: 1005 } as const;
 
 const RETURN = 0x06; // BPF_RET | BPF_K
 const ERRNO = 0x00050000;
 const MARKED: ReadonlyMap<number, number> = new Map([
   [0x7fff0000, MARKS.allow],
   [0x7fc00000, MARKS.notify],
+  // By the data of a notification, which tells the monitor what the kernel itself does not look at.
+  [0x7fc00001, MARKS.trace],
+  [0x7fc00002, MARKS.permit],
   [0x80000000, MARKS['kill-process']],
 ]);
 
@@ -56,7 +59,7 @@ export function marked(program: Uint8Array): Uint8Array {
     if (view.getUint16(at, true) !== RETURN) continue;
     const value = view.getUint32(at + 4, true);
     const action = (value & 0xffff0000) >>> 0;
-    const mark = action === ERRNO ? value & 0xffff : MARKED.get(action);
+    const mark = action === ERRNO ? value & 0xffff : MARKED.get(value);
     if (mark === undefined) throw new Error(`no mark for a return of 0x${value.toString(16)}`);
     view.setUint32(at + 4, ERRNO | mark, true);
   }

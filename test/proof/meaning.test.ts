@@ -19,7 +19,7 @@ describe('the meaning of a policy', () => {
       expect(untranslatable).to.be.at.most(3);
       if (process.arch === 'x64') expect(byKernel).to.be.above(0.98 * cases);
       // Cases that all end the same way would prove nothing.
-      for (const kind of ['allow', 'errno', 'notify', 'kill-process']) {
+      for (const kind of ['allow', 'errno', 'notify', 'trace', 'permit', 'kill-process']) {
         expect(byVerdict.get(kind), kind).to.be.above(CASES / 50);
       }
     } catch (error) {

@@ -13,8 +13,9 @@ export function meaning(filter: Filter, { architecture, number, args }: Request)
   return evaluate(filter.rules.get(number) ?? filter.unlisted, args);
 }
 
-/** The monitor tells a violation from a denial; to the filter both are notifications. */
+/** The monitor tells a violation from a denial; to the filter both are the same notification. */
 export function shows(action: Action, verdict: Verdict): boolean {
-  if (action.kind !== verdict.kind) return false;
+  const isLeft = action.kind === 'notify' && (action.answer.kind === 'trace' || action.answer.kind === 'permit');
+  if ((isLeft ? action.answer.kind : action.kind) !== verdict.kind) return false;
   return action.kind !== 'errno' || verdict.kind !== 'errno' || action.errno === verdict.errno;
 }
