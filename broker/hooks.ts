@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { PeerGone } from '../protocols/errors.js';
 import type { Phase } from '../protocols/frame-rules.js';
 import { escapeText } from '../protocols/text.js';
@@ -58,14 +59,22 @@ export type ResolvedHooks = Hooks & { readonly traceTime: number };
 
 /** @throws OptionError */
 export function resolveHooks(hooks: Hooks | undefined, policy: Policy): ResolvedHooks {
-  const { traceTime = DEFAULT_TRACE_TIME } = checkHooks(hooks === undefined ? {} : hooks);
-  if (policy.traces && hooks?.trace === undefined) {
+  const given = checkHooks(hooks === undefined ? {} : hooks);
+  const { started, finished, violation, trace, traceTime = DEFAULT_TRACE_TIME } = given;
+  if (policy.traces && trace === undefined) {
     throw new OptionError(
       'launch().hooks.trace',
       `policy '${policy.name}' leaves syscalls to this hook, and there is none`,
     );
   }
-  return { ...hooks, traceTime };
+  // As methods of what was given, which may be an object of a class.
+  return {
+    traceTime,
+    ...(started ? { started: started.bind(given) } : {}),
+    ...(finished ? { finished: finished.bind(given) } : {}),
+    ...(violation ? { violation: violation.bind(given) } : {}),
+    ...(trace ? { trace: trace.bind(given) } : {}),
+  };
 }
 
 function checkHooks(hooks: Hooks): Hooks {
@@ -112,7 +121,7 @@ export function hookFailed(hook: HookName, pid: number, error: unknown): void {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message : inspect(error, { depth: 0 });
 }
 
 /**

@@ -1,11 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { node } from '../../broker/executor.js';
 import { type Hooks, LaunchError, OptionError, policies, type Result, type Violation } from '../../broker/index.js';
 import { launch } from '../../broker/launch.js';
 import { leakGate } from '../support/leak-gate.js';
 import { begin, launchPuppet, perform } from '../support/puppet.js';
-import { TRACED, tracing } from './support.js';
+import { call, TRACED, tracing } from './support.js';
 
 const greeter = new URL('./fixtures/greeter.js', import.meta.url);
 
@@ -123,6 +124,9 @@ describe('the hook finished', () => {
         throw new Error('oops');
       },
       () => Promise.reject(new Error('oops')),
+      () => {
+        throw Object.assign(Object.create(null), { message: 'oops' });
+      },
     ]) {
       const errors = await hookErrorsDuring(async () => {
         const sandboxee = await launchPuppet({ hooks: { finished } });
@@ -206,7 +210,7 @@ describe('launch({ hooks })', () => {
     [{ traceTime: Number.NaN }, 'launch().hooks.traceTime'],
   ];
   for (const [hooks, option] of wrong) {
-    it(`refuses ${JSON.stringify(hooks)} before anything is started`, async () => {
+    it(`refuses ${inspect(hooks)} before anything is started`, async () => {
       const error: unknown = await launchPuppet({ hooks: hooks as never }).catch((reason: unknown) => reason);
       expect(error).to.be.instanceOf(OptionError).with.property('option', option);
     });
@@ -219,6 +223,34 @@ describe('launch({ hooks })', () => {
       );
       expect(error).to.be.instanceOf(OptionError).with.property('option', 'launch().hooks.trace');
     }
+  });
+
+  it('takes an object of a class, and calls its methods as such', async () => {
+    class Observer implements Hooks {
+      readonly #seen: string[] = [];
+
+      get seen(): string {
+        return this.#seen.join(' ');
+      }
+
+      trace(): 'allow' {
+        this.#seen.push('trace');
+        return 'allow';
+      }
+
+      started(): void {
+        this.#seen.push('started');
+      }
+
+      finished(): void {
+        this.#seen.push('finished');
+      }
+    }
+    const observer = new Observer();
+    const sandboxee = await launchPuppet({ policy: tracing, hooks: observer });
+    expect(await call(sandboxee, TRACED, 0, 0)).to.equal(20);
+    await sandboxee.close();
+    expect(observer.seen).to.equal('started trace finished');
   });
 
   it('takes a hook that no policy needs', async () => {
