@@ -59,6 +59,8 @@ export class Policy {
   readonly #decisions = new Map<SyscallName, Expression>();
   readonly #compiled = new Map<number, CompiledPolicy>();
   #reasons: Reasons | undefined;
+  /** Those that any call comes to the monitor for. */
+  #answers: ReadonlySet<Answer['kind']> | undefined;
 
   /** @internal */
   constructor(definition: Definition) {
@@ -144,9 +146,12 @@ export class Policy {
   }
 
   #comesTo(kind: Answer['kind']): boolean {
-    return [...this.#table.names()].some((name) =>
-      leaves(this.decision(name)).some((leaf) => leaf.kind === 'notify' && leaf.answer.kind === kind),
+    this.#answers ??= new Set(
+      [...this.#table.names()]
+        .flatMap((name) => leaves(this.decision(name)))
+        .flatMap((leaf) => (leaf.kind === 'notify' ? [leaf.answer.kind] : [])),
     );
+    return this.#answers.has(kind);
   }
 
   /**
