@@ -23,6 +23,7 @@ export type { HookName, Hooks, TraceDecision, TracedSyscall } from './hooks.js';
 export { launch } from './launch.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 export { describeLayer, type Layer, type LayerName } from './layers.js';
+export { librariesOf } from './libraries/index.js';
 export type { HeldLimit, LimitName, Limits } from './limits.js';
 export { memoryFile } from './memory-file.js';
 export { PlanError } from './plan/errors.js';
@@ -33,11 +34,16 @@ export {
   type DescribedSyscall,
   dangerouslyAllowAllSyscalls,
   dangerouslyAllowExecutableMemory,
+  dangerouslyAllowUnrestrictedNetworking,
+  dangerouslyAllowWriteExecutable,
   dangerouslyPermitAllAndLog,
   type ErrnoName,
   type ExplainRequest,
   type Explanation,
+  type FilesystemPolicy,
   type Finding,
+  type GrantOptions,
+  type LibraryOptions,
   linux,
   type PathDenial,
   Policy,

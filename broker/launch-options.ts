@@ -13,14 +13,14 @@ export interface LaunchOptions {
   readonly limits?: Limits;
   /** Ends the launch, and later the sandboxee, when it is aborted. */
   readonly signal?: AbortSignal;
-  /** What the sandboxee takes for the name of its host. Default `sandboxee`. */
-  readonly hostname?: string;
   readonly speculation?: typeof dangerouslyAllowSpeculation;
   /** What the app does when it starts and ends, breaks the policy, or makes a call that the policy traces. */
   readonly hooks?: Hooks;
+  /** Further files and folders that the host runs or trusts, such as the policy’s own: no grant of the policy makes them writable. */
+  readonly trusted?: readonly string[];
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation', 'hooks'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {
@@ -38,17 +38,17 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!(options.policy instanceof Policy)) {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
-  const { limits, signal, hostname, speculation } = options;
+  const { limits, signal, speculation, trusted = [] } = options;
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new OptionError('launch().signal', 'give it the signal of an AbortController');
   }
-  if (hostname !== undefined && typeof hostname !== 'string') {
-    throw new OptionError('launch().hostname', `${String(hostname)} is not a string`);
-  }
   if (speculation !== undefined && speculation !== dangerouslyAllowSpeculation) {
     throw new OptionError('launch().speculation', 'the only value is the token dangerouslyAllowSpeculation');
+  }
+  if (!Array.isArray(trusted) || !trusted.every((path) => typeof path === 'string' && path.startsWith('/'))) {
+    throw new OptionError('launch().trusted', 'it is a list of absolute paths');
   }
 }

@@ -1,6 +1,8 @@
 import { LaunchError } from './errors.js';
 import type { Executor } from './executor.js';
 import type { LaunchOptions } from './launch-options.js';
+import { findLibraries } from './libraries/find.js';
+import type { GrantContext } from './plan/granted.js';
 import { prepare } from './preparation.js';
 import { Sandboxee } from './sandboxee.js';
 import { Session } from './session.js';
@@ -13,7 +15,11 @@ import { Session } from './session.js';
  * @throws LaunchError for any end before *go*; its `result` says which
  */
 export async function launch(executor: Executor, options: LaunchOptions): Promise<Sandboxee> {
-  const session = new Session(await prepare(executor, options));
+  const librariesOf: GrantContext['librariesOf'] = async ({ path, libraryPath }) => {
+    const found = await findLibraries(path, { libraryPath, signal: options.signal }, launch);
+    return found.map(({ resolved }) => resolved);
+  };
+  const session = new Session(await prepare(executor, options, librariesOf));
   const sandboxee = new Sandboxee(session);
   if (await session.passGate(sandboxee)) return sandboxee;
   const result = await session.result;

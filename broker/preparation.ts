@@ -11,11 +11,15 @@ import type { Layer } from './layers.js';
 import { leaseUid } from './lease.js';
 import type { ResolvedLimits } from './limits.js';
 import { buildPlan, type PlanIdentity } from './plan/build.js';
+import { combineMounts } from './plan/combine.js';
 import { encodePlan } from './plan/encode.js';
+import { type GrantContext, policyMounts } from './plan/granted.js';
+import type { Trusted } from './plan/trusted.js';
 import { plannedLayers } from './planned-layers.js';
 import { launcherProgram, type Policy } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
 import { startOf } from './start.js';
+import { trustedBy } from './trusted-by.js';
 
 /** Everything that is decided before anything is started. Holds the uid lease, the share of fds, and the fds to be moved. */
 export interface Preparation extends Disposable {
@@ -42,7 +46,11 @@ export interface Preparation extends Disposable {
 const OOM_SCORE = 500;
 
 /** @throws OptionError, PlanError, PolicyError: all before anything is started */
-export async function prepare(executor: Executor, options: LaunchOptions): Promise<Preparation> {
+export async function prepare(
+  executor: Executor,
+  options: LaunchOptions,
+  librariesOf: GrantContext['librariesOf'],
+): Promise<Preparation> {
   checkOptions(executor, options);
   options.signal?.throwIfAborted();
   const held = new Held();
@@ -56,15 +64,20 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
     held.add(promiseFds(limits.openFiles, ownAccount));
     const speculationControls = options.speculation !== dangerouslyAllowSpeculation;
     const { policy } = options;
+    const { filesystem } = policy;
     const { landlockAbi } = kernelFeatures();
     const { program, mounts, start, rlimits, fds } = await startOf(executor, { policy, limits, identity });
+    const trusted = (): Trusted => trustedBy(executor, options.trusted ?? []);
+    const granted = await policyMounts(filesystem, { trusted, librariesOf });
     const plan = encodePlan(
       buildPlan({
         identity,
-        program,
-        mounts,
-        tmpfs: [],
-        hostname: options.hostname ?? 'sandboxee',
+        program: { ...program, cwd: filesystem.workingDirectory ?? program.cwd },
+        ...combineMounts(mounts, granted),
+        writableRoot: filesystem.writableRoot,
+        writeExecutable: filesystem.writeExecutable,
+        network: filesystem.network,
+        hostname: filesystem.hostname ?? 'sandboxee',
         rlimits: rlimits.filter(({ resource }) => ownAccount || resource !== 'nofile'),
         oomScoreAdj: OOM_SCORE,
         start,
@@ -81,7 +94,7 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
       fds: executor.fds,
       file,
       limits,
-      layers: plannedLayers(start.mode, identity, landlockAbi),
+      layers: plannedLayers(start.mode, identity, landlockAbi, filesystem),
       speculationControls,
       ownAccount,
       signal: options.signal,

@@ -1,3 +1,4 @@
+import { problemOfHostname } from '../policy/file-statements.js';
 import { PlanError } from './errors.js';
 import {
   MOUNT_ATTRIBUTES,
@@ -8,7 +9,7 @@ import {
   SPECULATION_CONTROLS,
 } from './kernel-constants.js';
 import { landlockStep } from './landlock.js';
-import { comparePaths, type Mount, type TmpfsMount } from './mounts.js';
+import { comparePaths, isBeneath, type Mount, type TmpfsMount } from './mounts.js';
 import { COMMS_FD_OF_LAUNCHER, FIRST_DECLARED_FD, PLAN_LIMITS } from './ops.js';
 import type { Step } from './steps.js';
 
@@ -21,7 +22,6 @@ const STAGING_SIZE = 64n * 1024n;
 const ROOT_SIZE = 1024n * 1024n;
 const MASK_SIZE = 4096n;
 const STDIO = [0, 1, 2];
-const HOST_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/;
 
 export type PlanIdentity =
   /** The broker is root: no user namespace, and ids of the sandboxee's own. */
@@ -40,6 +40,11 @@ export interface PlanInput {
   };
   readonly mounts: readonly Mount[];
   readonly tmpfs: readonly TmpfsMount[];
+  /** Bytes of memory that may be written into the root; undefined: it is read-only. */
+  readonly writableRoot: number | undefined;
+  /** Whether what is writable can be run. */
+  readonly writeExecutable: boolean;
+  readonly network: 'none' | 'host';
   readonly hostname: string;
   /** `Infinity` lifts a limit. */
   readonly rlimits: readonly { readonly resource: RlimitName; readonly soft: number; readonly hard: number }[];
@@ -81,18 +86,15 @@ export interface FdNumbers {
 /** The launcher's sequence, as steps. The order matters: each privilege goes as soon as no later step needs it. */
 export function buildPlan(input: PlanInput): Step[] {
   const { identity, program } = input;
-  if (!HOST_NAME.test(input.hostname)) {
-    throw new PlanError(
-      `${JSON.stringify(input.hostname)} is no name for a host: 1 to 64 letters, digits, dots and hyphens, and no dot or hyphen at either end`,
-    );
-  }
+  const problem = problemOfHostname(input.hostname);
+  if (problem !== undefined) throw new PlanError(problem);
   return [
     keepFds(input.fds),
     { op: 'oomScoreAdj', value: input.oomScoreAdj },
-    ...namespaces(identity),
+    ...namespaces(input),
     { op: 'pidNamespace' },
     { op: 'privatePropagation' },
-    ...root(input.mounts, input.tmpfs),
+    ...root(input),
     { op: 'hostname', name: input.hostname },
     { op: 'workingDirectory', path: program.cwd },
     ...input.rlimits.map(
@@ -142,9 +144,9 @@ function keepFds({ comms, declared }: FdNumbers): Step {
   };
 }
 
-function namespaces(identity: PlanIdentity): Step[] {
+function namespaces({ identity, network }: PlanInput): Step[] {
   const { user, mount, net, ipc, uts, cgroup } = NAMESPACE_FLAGS;
-  const flags = mount | net | ipc | uts | cgroup;
+  const flags = mount | (network === 'host' ? 0 : net) | ipc | uts | cgroup;
   if (identity.kind === 'root') return [{ op: 'unshare', flags }];
   return [
     { op: 'unshare', flags: flags | user },
@@ -152,12 +154,21 @@ function namespaces(identity: PlanIdentity): Step[] {
   ];
 }
 
+/** Something with a place in the new root. What is made of memory can have more made in it; what is the host's cannot. */
+interface Placed {
+  readonly target: string;
+  readonly of: 'host' | 'memory' | 'link';
+  readonly step: (make: boolean) => Step;
+}
+
 /** Folders before what is in them, and masks when everything is in place. */
-function root(mounts: readonly Mount[], tmpfs: readonly TmpfsMount[]): Step[] {
+function root({ mounts, tmpfs, writableRoot, writeExecutable }: PlanInput): Step[] {
+  const { readOnly, noSuid, noDev, noExec } = MOUNT_ATTRIBUTES;
+  const written = noSuid | noDev | (writeExecutable ? 0 : noExec);
   const masks = mounts.filter(({ kind }) => kind === 'mask').sort((a, b) => comparePaths(a.target, b.target));
-  const placed = [
-    ...mounts.filter(({ kind }) => kind !== 'mask').map((mount) => ({ target: mount.target, step: mountStep(mount) })),
-    ...tmpfs.map((mount) => ({ target: mount.target, step: tmpfsStep(mount) })),
+  const placed: readonly Placed[] = [
+    ...mounts.filter(({ kind }) => kind !== 'mask').map((mount) => placedMount(mount, written)),
+    ...tmpfs.map((mount): Placed => ({ target: mount.target, of: 'memory', step: tmpfsStep(mount, written) })),
   ].sort((a, b) => comparePaths(a.target, b.target));
   const names = placed.reduce((sum, { target }) => sum + target.split('/').length, 0);
   return [
@@ -165,45 +176,81 @@ function root(mounts: readonly Mount[], tmpfs: readonly TmpfsMount[]): Step[] {
       op: 'stagingRoot',
       on: STAGING_FOLDER,
       stagingSize: STAGING_SIZE,
-      rootSize: ROOT_SIZE,
-      rootInodes: BigInt(names + 16),
+      rootSize: ROOT_SIZE + BigInt(writableRoot ?? 0),
+      rootInodes: BigInt(names + 16 + (writableRoot === undefined ? 0 : inodesFor(writableRoot))),
+      rootMode: writableRoot === undefined ? 0o755 : 0o1777,
     },
-    ...placed.map(({ step }) => step),
+    ...placed.map(({ target, step }) => step(around(target, placed)?.of !== 'host')),
     ...masks.map(({ target }): Step => ({ op: 'mask', target, size: MASK_SIZE })),
     // Optional: a partly covered /proc on the host (Docker) makes the kernel refuse, and Node starts without it.
     { op: 'proc', target: '/proc', processesOnly: true, optional: true },
-    { op: 'pivot' },
+    { op: 'pivot', attributes: writableRoot === undefined ? readOnly | noSuid | noDev : written },
   ];
 }
 
-function mountStep({ kind, source, target }: Mount): Step {
-  const { readOnly, noSuid, noDev, noExec } = MOUNT_ATTRIBUTES;
-  if (kind === 'symlink') return { op: 'symlink', text: source, link: target };
+/** The innermost thing that a place is strictly in. */
+function around(target: string, placed: readonly Placed[]): Placed | undefined {
+  return placed.findLast((other) => other.target !== target && isBeneath(target, other.target));
+}
+
+/** A file of a page each, and some that are empty: an inode takes about as much of the kernel's memory as of a disk. */
+export function inodesFor(size: number): number {
+  return 64 + Math.floor(size / 4096);
+}
+
+function placedMount(mount: Mount, written: number): Placed {
+  const { source, target } = mount;
+  if (mount.kind === 'symlink')
+    return { target, of: 'link', step: () => ({ op: 'symlink', text: source, link: target }) };
+  const { device, inode } = 'identity' in mount ? mount.identity : { device: 0n, inode: 0n };
+  const attributes = attributesOf(mount, written);
   return {
-    op: 'bind',
-    source,
     target,
-    attributes: kind === 'device' ? readOnly | noSuid | noExec : readOnly | noSuid | noDev,
+    of: 'host',
+    step: (make) => ({ op: 'bind', source, target, attributes, make, device, inode }),
   };
 }
 
-function tmpfsStep({ target, size, inodes }: TmpfsMount): Step {
-  const { noSuid, noDev, noExec } = MOUNT_ATTRIBUTES;
-  return {
+function attributesOf(mount: Mount, written: number): number {
+  const { readOnly, noSuid, noDev, noExec } = MOUNT_ATTRIBUTES;
+  if (mount.kind === 'device') return readOnly | noSuid | noExec;
+  return isWritable(mount) ? written : readOnly | noSuid | noDev;
+}
+
+function isWritable(mount: Mount): boolean {
+  return 'access' in mount && mount.access === 'write';
+}
+
+function tmpfsStep({ target, size, inodes }: TmpfsMount, attributes: number): Placed['step'] {
+  return (make) => ({
     op: 'tmpfs',
     target,
     size: BigInt(size),
     inodes: BigInt(inodes),
     mode: 0o1777,
-    attributes: noSuid | noDev | noExec,
-  };
+    attributes,
+    make,
+  });
 }
 
-function landlock({ landlockAbi: abi, mounts, tmpfs, start }: PlanInput): Step[] {
+function landlock({ landlockAbi: abi, mounts, tmpfs, writableRoot, network, start }: PlanInput): Step[] {
   if (abi < 1) return [];
   const devNull = mounts.some(({ kind, target }) => kind === 'device' && target === '/dev/null');
-  const executed = start.mode === 'exec' && start.onDisk ? start.file : undefined;
-  return [landlockStep({ abi, writable: tmpfs.map(({ target }) => target), devNull, executed })];
+  const written = mounts.filter(isWritable);
+  return [
+    landlockStep({
+      abi,
+      folders: [
+        ...(writableRoot === undefined ? [] : ['/']),
+        ...tmpfs.map(({ target }) => target),
+        ...written.filter(({ kind }) => kind === 'granted-directory').map(({ target }) => target),
+      ],
+      files: written.filter(({ kind }) => kind === 'granted-file').map(({ target }) => target),
+      devNull,
+      executed: start.mode === 'exec' && start.onDisk ? start.file : undefined,
+      network,
+    }),
+  ];
 }
 
 function rlimit(value: number): bigint {

@@ -21,8 +21,8 @@ const FS = {
 } as const;
 
 const READ = FS.execute | FS.readFile | FS.readDir;
-/** A tmpfs of its own: everything but device nodes and unix sockets. */
-const TMPFS =
+/** Everything but device nodes and unix sockets, which the host could use. */
+const FOLDER =
   READ |
   FS.writeFile |
   FS.removeDir |
@@ -33,6 +33,9 @@ const TMPFS =
   FS.makeSym |
   FS.refer |
   FS.truncate;
+
+/** Of a file there are no rights but these; the kernel refuses others. */
+const FILE = FS.writeFile | FS.truncate;
 
 const TCP_BIND_AND_CONNECT = 3n;
 const ABSTRACT_SOCKETS_AND_SIGNALS = 3n;
@@ -49,29 +52,33 @@ function handledFs(abi: number): bigint {
 export interface LandlockInput {
   /** As the kernel reports it, at least 1. */
   readonly abi: number;
-  /** Where each tmpfs of the sandboxee is. */
-  readonly writable: readonly string[];
+  /** What may be written. */
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
   /** Whether there is a /dev/null to write to. */
   readonly devNull: boolean;
   /** A kept fd that is executed and whose file lies nowhere beneath the root. */
   readonly executed: number | undefined;
+  /** `host`: TCP is for the policy to say. */
+  readonly network: 'none' | 'host';
 }
 
 /**
- * Everything that there is may be read and run, only the tmpfs and /dev/null written; no TCP port; no abstract socket and
+ * Everything that there is may be read and run, only what is granted for it and /dev/null written; no TCP port; no abstract socket and
  * no process outside. It is there for what mounts do not stop: reopening a read-only fd for writing through /proc/self/fd.
  */
-export function landlockStep({ abi, writable, devNull, executed }: LandlockInput): Landlock {
+export function landlockStep({ abi, folders, files, devNull, executed, network }: LandlockInput): Landlock {
   const fs = handledFs(abi);
   const rules: [path: string, rights: bigint][] = [
     ['/', READ],
-    ...writable.map((path): [string, bigint] => [path, TMPFS & fs]),
+    ...folders.map((path): [string, bigint] => [path, FOLDER & fs]),
+    ...files.map((path): [string, bigint] => [path, FILE & fs]),
     ...(devNull ? [['/dev/null', FS.writeFile] satisfies [string, bigint]] : []),
   ];
   return {
     op: 'landlock',
     fs,
-    net: abi >= 4 ? TCP_BIND_AND_CONNECT : 0n,
+    net: abi >= 4 && network === 'none' ? TCP_BIND_AND_CONNECT : 0n,
     scoped: abi >= 6 ? ABSTRACT_SOCKETS_AND_SIGNALS : 0n,
     paths: rules.map(([path]) => path),
     rights: rules.map(([, rights]) => rights),

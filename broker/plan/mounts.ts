@@ -1,5 +1,10 @@
-/** What of the host's files a sandboxee sees, as `visible.ts` works it out. Everything is read-only. */
-export interface Mount {
+export { comparePaths, isBeneath } from '../paths.js';
+
+/** What of the host's files a sandboxee sees. */
+export type Mount = ShownMount | GrantedMount;
+
+/** As `visible.ts` works it out, and read-only. */
+export interface ShownMount {
   /**
    * - `directory`, `file`: shown with all that is in it
    * - `device`: a device file that can be used
@@ -12,6 +17,17 @@ export interface Mount {
   readonly target: string;
 }
 
+/** What a policy grants (`granted.ts`). */
+export interface GrantedMount {
+  readonly kind: 'granted-directory' | 'granted-file';
+  /** A real path of the host. */
+  readonly source: string;
+  readonly target: string;
+  readonly access: 'read' | 'write';
+  /** What was there when it was judged. The launcher refuses anything else. */
+  readonly identity: { readonly device: bigint; readonly inode: bigint };
+}
+
 /** A writable memory file system inside, empty at first. */
 export interface TmpfsMount {
   readonly target: string;
@@ -19,16 +35,4 @@ export interface TmpfsMount {
   readonly size: number;
   /** Files and folders. */
   readonly inodes: number;
-}
-
-export function isBeneath(path: string, folder: string): boolean {
-  return path === folder || folder === '/' || path.startsWith(`${folder}/`);
-}
-
-/** Compares paths so that a folder comes directly before what is in it. */
-export function comparePaths(a: string, b: string): number {
-  const left = a.replaceAll('/', '\0');
-  const right = b.replaceAll('/', '\0');
-  if (left === right) return 0;
-  return left < right ? -1 : 1;
 }

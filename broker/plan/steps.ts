@@ -82,9 +82,11 @@ export interface StagingRoot {
   readonly stagingSize: bigint;
   readonly rootSize: bigint;
   readonly rootInodes: bigint;
+  /** Permissions of the new root. */
+  readonly rootMode: number;
 }
 
-/** Shows a file or a tree, with all that is mounted in it, at a place that is made as needed. */
+/** Shows a file or a tree, with all that is mounted in it. */
 export interface Bind {
   readonly op: 'bind';
   /** A path of the host without any symlink. */
@@ -92,6 +94,11 @@ export interface Bind {
   readonly target: string;
   /** Of `MOUNT_ATTRIBUTES`, for every mount of the tree. */
   readonly attributes: number;
+  /** Whether the target is made as needed. What is shown of the host is never: where it is writable, the host would have it. */
+  readonly make: boolean;
+  /** What the source has to be, as stat tells it; 0 and 0: whatever is there. */
+  readonly device: bigint;
+  readonly inode: bigint;
 }
 
 /** Covers a file with /dev/null, a directory with an empty read-only tmpfs. */
@@ -109,6 +116,8 @@ export interface Tmpfs {
   /** Permissions of its top directory. */
   readonly mode: number;
   readonly attributes: number;
+  /** As of `Bind`. */
+  readonly make: boolean;
 }
 
 export interface Symlink {
@@ -129,9 +138,11 @@ export interface Proc {
   readonly optional: boolean;
 }
 
-/** The new root becomes the root, read-only; the host's tree is detached. */
+/** The new root becomes the root; the host's tree is detached. */
 export interface Pivot {
   readonly op: 'pivot';
+  /** Of `MOUNT_ATTRIBUTES`, for the root itself. */
+  readonly attributes: number;
 }
 
 export interface Hostname {

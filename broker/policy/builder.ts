@@ -1,12 +1,14 @@
+import { anchorPathAbsolute } from './anchor.js';
 import type { DefaultAction, Draft, PathDenial } from './definition.js';
 import { EMPTY_DRAFT, resolve } from './draft.js';
 import type { ErrnoName } from './errno-names.js';
+import type { FileStatement } from './file-statements.js';
+import { FileWords } from './file-words.js';
 import { problemOfPath } from './path-settings.js';
 import { Policy } from './policy.js';
 import { type CpuFences, callOf, type FutexOperation, type RuleSource, type Statement } from './statements.js';
 import type { SyscallName } from './syscalls/index.js';
 import { DEFAULT_TOKENS, type ExecutableMemory } from './tokens.js';
-import { Vocabulary } from './vocabulary.js';
 import type { PlainWord } from './words.js';
 
 /**
@@ -20,7 +22,7 @@ import type { PlainWord } from './words.js';
  * that decides counts. A syscall that the architecture does not have is passed over. Mistakes gather, and `build()`
  * throws one `PolicyError` that lists them all.
  */
-export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
+export class PolicyBuilder extends FileWords<PolicyBuilder> {
   readonly #draft: Draft;
 
   /** @internal */
@@ -114,7 +116,12 @@ export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
     return this.#with({ onPathDenial: consequence, harmlessPaths });
   }
 
-  // Words with arguments; those without are in `vocabulary.ts`
+  /** A path relative to a base as an absolute one. Throws `PolicyError` where it leads out of the base. */
+  static anchorPathAbsolute(relative: string, base: string): string {
+    return anchorPathAbsolute(relative, base);
+  }
+
+  // Words with arguments; those without are in `vocabulary.ts`, those about files in `file-words.ts`
 
   /** Allows `futex` with one operation (FUTEX_*), private or shared. */
   allowFutexOp(operation: FutexOperation): PolicyBuilder {
@@ -162,6 +169,16 @@ export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
     return this.#say({ call: name });
   }
 
+  /** @internal */
+  protected override files(statement: FileStatement): PolicyBuilder {
+    return this.#say(frozen(statement));
+  }
+
+  /** @internal */
+  protected override mistake(call: string, message: string): PolicyBuilder {
+    return this.#blame(call, message);
+  }
+
   #say(statement: Statement): PolicyBuilder {
     const stated = { statement, origin: { call: callOf(statement) } };
     return this.#with({ stated: [...this.#draft.stated, stated] });
@@ -174,6 +191,12 @@ export class PolicyBuilder extends Vocabulary<PolicyBuilder> {
   #with(change: Partial<Draft>): PolicyBuilder {
     return new PolicyBuilder({ ...this.#draft, ...change });
   }
+}
+
+/** A list is the caller's, who may change it. */
+function frozen(statement: FileStatement): FileStatement {
+  if (statement.call !== 'addLibrariesForBinary' || !Array.isArray(statement.libraryPath)) return { ...statement };
+  return { ...statement, libraryPath: [...statement.libraryPath] };
 }
 
 const NO_DEFAULT =

@@ -2,33 +2,21 @@
 import { type Action, canAllow, isChoice, letsThrough, type Rule } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
 import { ALL, NONE, type Region, Regions, TooIntricate } from './bpf/regions.js';
+import { checkFiles } from './check-files.js';
 import { dangerOf } from './dangers.js';
 import { entriesBySyscall } from './decision.js';
 import type { Definition, Entry, RulePolicy, Stated } from './definition.js';
 import { placeOf } from './draft.js';
+import type { Finding } from './finding.js';
 import { inForce } from './refused.js';
 import { architectureName, type SyscallName, syscallTable } from './syscalls/index.js';
-import { TOKENS } from './tokens.js';
-
-/**
- * - `dangerous`: it grants what deserves a second look.
- * - `unreachable`: no call meets its conditions, or every policy refuses those that do.
- * - `shadowed`: rules before it decide every call that it is about.
- */
-export type FindingKind = 'dangerous' | 'unreachable' | 'shadowed';
-
-export interface Finding {
-  readonly kind: FindingKind;
-  /** The builder's call, or the path into the document. */
-  readonly call: string;
-  readonly message: string;
-}
+import { TOKENS, tokenName } from './tokens.js';
 
 /** Of the author's own rules; those of the presets have their reasons. */
 export function check(definition: Definition): readonly Finding[] {
   if (definition.kind === 'intersection') return definition.parts.flatMap(check);
   const own = definition.entries.filter(({ origin }) => origin.why === undefined);
-  return [...dangers(definition, own), ...deadRules(definition, own)];
+  return [...dangers(definition, own), ...checkFiles(definition), ...deadRules(definition, own)];
 }
 
 // Dangers
@@ -46,7 +34,8 @@ function dangers({ draft, pointer }: RulePolicy, own: readonly Entry[]): readonl
 
 function dangersOfToken({ statement, origin }: Stated): readonly Finding[] {
   if (!('token' in statement) || statement.token === undefined) return [];
-  return [dangerous(placeOf(origin), TOKENS.dangerouslyAllowExecutableMemory.danger)];
+  const name = tokenName(statement.token);
+  return name === undefined ? [] : [dangerous(placeOf(origin), TOKENS[name].danger)];
 }
 
 function dangersOfEntry({ syscalls, rule, origin }: Entry): readonly Finding[] {

@@ -2,6 +2,7 @@
 import type { Action, Expression } from './bpf/nodes.js';
 import type { JsonObject } from './document/json.js';
 import type { PolicyProblem } from './errors.js';
+import type { FilesystemPolicy } from './filesystem.js';
 import type { Statement } from './statements.js';
 import type { Architecture, SyscallName } from './syscalls/index.js';
 import type { AllSyscalls, PermitAll, TraceAll } from './tokens.js';
@@ -72,6 +73,7 @@ export interface RulePolicy {
   readonly pathDenialIsViolation: boolean;
   /** Exact paths, or beginnings of paths where they end with `*`. */
   readonly harmlessPaths: readonly string[];
+  readonly filesystem: FilesystemPolicy;
   readonly draft: Draft;
   readonly written?: JsonObject;
   /** Where in the document it is: '' or `/intersection/1`. */
@@ -83,6 +85,7 @@ export interface IntersectionPolicy {
   readonly kind: 'intersection';
   readonly name: string;
   readonly arch: Architecture;
+  readonly filesystem: FilesystemPolicy;
   /** At least two. */
   readonly parts: readonly Definition[];
   readonly written?: JsonObject;

@@ -5,6 +5,7 @@ import { printExpression } from './bpf/printer.js';
 import { ALL, contains, exampleOf, NONE, type Region, Regions, TooIntricate } from './bpf/regions.js';
 import { decisionOf } from './decision.js';
 import type { Definition } from './definition.js';
+import { type FileChange, fileChanges } from './diff-files.js';
 import { pathSettingsOf } from './path-settings.js';
 import { describeRequest } from './requests.js';
 import { argumentShapes } from './syscalls/arguments.js';
@@ -25,7 +26,15 @@ export interface SyscallChange {
 
 /** Another setting. */
 export interface SettingChange {
-  readonly setting: 'arch' | 'onPathDenial' | 'harmlessPaths';
+  readonly setting:
+    | 'arch'
+    | 'onPathDenial'
+    | 'harmlessPaths'
+    | 'writableRoot'
+    | 'hostname'
+    | 'workingDirectory'
+    | 'network'
+    | 'writeExecutable';
   readonly before: string;
   readonly after: string;
 }
@@ -36,18 +45,20 @@ export class PolicyDiff {
   readonly after: string;
   readonly syscalls: readonly SyscallChange[];
   readonly settings: readonly SettingChange[];
+  readonly files: readonly FileChange[];
 
   /** @internal */
   constructor(first: Definition, second: Definition) {
     this.before = first.name;
     this.after = second.name;
     this.settings = settingChanges(first, second);
+    this.files = fileChanges(first.filesystem, second.filesystem);
     this.syscalls = first.arch === second.arch ? syscallChanges(first, second) : [];
   }
 
-  /** Every call goes the same way under both. */
+  /** Every call goes the same way under both, and the same files are there. */
   get isEmpty(): boolean {
-    return this.syscalls.length === 0 && this.settings.length === 0;
+    return this.syscalls.length === 0 && this.settings.length === 0 && this.files.length === 0;
   }
 
   /** `+`: allows more; `-`: allows less; `±`: both; `~`: refuses in another way. */
@@ -56,13 +67,20 @@ export class PolicyDiff {
     return [
       `'${this.before}' → '${this.after}'`,
       ...this.settings.map(({ setting, before, after }) => `~ ${setting}: ${before} → ${after}`),
+      ...this.files.map((change) => `${signOf(change)} ${change.path}: ${change.before} → ${change.after}`),
       ...this.syscalls.map(describeChange),
     ].join('\n');
   }
 }
 
-function describeChange({ syscall, allowsMore, allowsLess, example, before, after }: SyscallChange): string {
-  const sign = allowsMore ? (allowsLess ? '±' : '+') : allowsLess ? '-' : '~';
+function signOf({ allowsMore, allowsLess }: Pick<SyscallChange, 'allowsMore' | 'allowsLess'>): string {
+  if (allowsMore) return allowsLess ? '±' : '+';
+  return allowsLess ? '-' : '~';
+}
+
+function describeChange(change: SyscallChange): string {
+  const { syscall, example, before, after } = change;
+  const sign = signOf(change);
   if (example === undefined) return `${sign} ${syscall}: ${before} → ${after}`;
   return `${sign} ${example.call}: ${example.before} → ${example.after}`;
 }
@@ -73,8 +91,19 @@ function settingChanges(first: Definition, second: Definition): readonly Setting
     { setting: 'arch', before: architectureName(first.arch), after: architectureName(second.arch) },
     { setting: 'onPathDenial', before: consequence(before), after: consequence(after) },
     { setting: 'harmlessPaths', before: list(before.harmlessPaths), after: list(after.harmlessPaths) },
+    ...FILE_SETTINGS.map((setting) => ({
+      setting,
+      before: said(first.filesystem[setting]),
+      after: said(second.filesystem[setting]),
+    })),
   ];
   return changes.filter((change) => change.before !== change.after);
+}
+
+const FILE_SETTINGS = ['writableRoot', 'hostname', 'workingDirectory', 'network', 'writeExecutable'] as const;
+
+function said(value: string | number | boolean | undefined): string {
+  return value === undefined ? 'not said' : String(value);
 }
 
 function consequence({ pathDenialIsViolation }: { readonly pathDenialIsViolation: boolean }): string {

@@ -6,6 +6,7 @@ import { printExpression } from './bpf/printer.js';
 import { decideBy, entriesBySyscall } from './decision.js';
 import type { DefaultAction, Draft, Entry, Origin, RulePolicy } from './definition.js';
 import { PolicyError, type PolicyProblem } from './errors.js';
+import { gatherFiles } from './filesystem-draft.js';
 import { refusing } from './refused.js';
 import { meaningOf } from './statements.js';
 import { hostArchitecture, type SyscallName } from './syscalls/index.js';
@@ -40,6 +41,8 @@ export function resolve(draft: Draft): RulePolicy {
     own.push(...meaning.parts.map((part): Entry => ({ ...part, origin })));
     problems.push(...meaning.problems.map(({ at, message }) => ({ call: placeOf(origin, at), message })));
   }
+  const files = gatherFiles(draft.stated, placeOf);
+  problems.push(...files.problems);
   const firm = own.filter(({ overridable }) => overridable === undefined);
   const entries = [...firm, ...own.filter(({ overridable }) => overridable), ...(draft.preset?.entries ?? [])];
   for (const [syscall, list] of entriesBySyscall(firm)) problems.push(...unreachable(syscall, list));
@@ -60,6 +63,7 @@ export function resolve(draft: Draft): RulePolicy {
     fallback,
     pathDenialIsViolation: draft.onPathDenial === 'kill',
     harmlessPaths: draft.harmlessPaths ?? draft.preset?.harmlessPaths ?? [],
+    filesystem: files.filesystem,
     draft,
   };
 }

@@ -7,14 +7,18 @@ export type { Instruction } from './bpf/assembler.js';
 export * as rule from './bpf/dsl.js';
 export { bpf, type RawProgram } from './bpf/raw.js';
 export { PolicyBuilder } from './builder.js';
-export type { Finding, FindingKind } from './check.js';
+
 export type { PathDenial } from './definition.js';
 export { type DescribedSyscall, describeArchitecture, describeSyscall, type SeenSyscall } from './describe.js';
 export type { PolicyDiff, SettingChange, SyscallChange } from './diff.js';
+export type { FileChange } from './diff-files.js';
 export type { Json, JsonObject } from './document/json.js';
 export type { ErrnoName } from './errno-names.js';
 export { PolicyError, type PolicyProblem, RequestError } from './errors.js';
 export type { Effect, Explanation, LineOf, Outcome } from './explain.js';
+export type { GrantOptions, LibraryOptions } from './file-words.js';
+export type { FileAccess, FileGrant, FilesystemPolicy, LibrariesGrant, TmpfsGrant } from './filesystem.js';
+export type { Finding, FindingKind } from './finding.js';
 export { admitFirstExec, type FirstExec } from './first-exec.js';
 export { type CompiledPolicy, Policy } from './policy.js';
 export { type PresetOptions, policies } from './presets.js';
@@ -25,6 +29,8 @@ export { type Architecture, hostArchitecture, type SyscallName, syscallNumber } 
 export {
   dangerouslyAllowAllSyscalls,
   dangerouslyAllowExecutableMemory,
+  dangerouslyAllowUnrestrictedNetworking,
+  dangerouslyAllowWriteExecutable,
   dangerouslyPermitAllAndLog,
   traceAllSyscalls,
 } from './tokens.js';

@@ -1,5 +1,6 @@
 import type { Definition, IntersectionPolicy } from './definition.js';
 import { PolicyError } from './errors.js';
+import { intersectFiles } from './filesystem-intersection.js';
 import { architectureName } from './syscalls/index.js';
 
 /** Throws `PolicyError` where the policies are for different architectures. */
@@ -8,7 +9,10 @@ export function intersectionOf(parts: readonly Definition[], name?: string): Int
   const [first] = parts;
   if (first === undefined) throw new Error('an intersection has parts');
   const other = parts.find(({ arch }) => arch !== first.arch);
-  if (other === undefined) return { kind: 'intersection', name: full, arch: first.arch, parts };
+  if (other === undefined) {
+    const filesystem = parts.map((part) => part.filesystem).reduce(intersectFiles);
+    return { kind: 'intersection', name: full, arch: first.arch, parts, filesystem };
+  }
   const message = `'${first.name}' is for ${architectureName(first.arch)}, '${other.name}' for ${architectureName(other.arch)}`;
   throw new PolicyError(full, [{ call: `intersect('${other.name}')`, message }]);
 }

@@ -4,6 +4,7 @@ import { type Expression, isChoice, leaves, letsThrough } from './bpf/nodes.js';
 import { decisionOf } from './decision.js';
 import type { Definition } from './definition.js';
 import { describeOrigin, type LineOf } from './explain.js';
+import { describeFiles } from './filesystem-wording.js';
 import { pathSettingsOf } from './path-settings.js';
 import { whyRefusedAltogether } from './refused.js';
 import { architectureName, type SyscallName, syscallTable } from './syscalls/index.js';
@@ -23,6 +24,7 @@ export function overviewOf(definition: Definition, lineOf: LineOf = () => undefi
     `policy '${definition.name}' for ${architectureName(definition.arch)}`,
     ...(pathDenialIsViolation ? ['  a denied path is a violation, unless it is harmless'] : []),
     ...rulesOf(definition, lineOf),
+    ...describeFiles(definition.filesystem),
     ...[...groups].sort(byTitle).map(([title, names]) => `  ${title}:\n${listed(title, names)}`),
   ].join('\n');
 }

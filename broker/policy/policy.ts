@@ -5,7 +5,7 @@ import { compile, NO_SUCH_SYSCALL } from './bpf/compiler.js';
 import { violation } from './bpf/dsl.js';
 import { type Answer, canAllow, type Expression, leaves } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
-import { check, type Finding } from './check.js';
+import { check } from './check.js';
 import { withComms } from './comms-number.js';
 import { decisionOf } from './decision.js';
 import type { Definition } from './definition.js';
@@ -15,6 +15,8 @@ import type { JsonObject } from './document/json.js';
 import { writeDocument } from './document/write.js';
 import { PolicyError } from './errors.js';
 import { type Explanation, explain, type LineOf } from './explain.js';
+import type { FilesystemPolicy } from './filesystem.js';
+import type { Finding } from './finding.js';
 import { intersectionOf } from './intersection.js';
 import { overviewOf } from './overview.js';
 import { pathSettingsOf } from './path-settings.js';
@@ -133,6 +135,11 @@ export class Policy {
   get resolvesPaths(): boolean {
     const names = [...this.#table.names()];
     return names.some((name) => pathArgument(name) !== undefined && canAllow(this.decision(name)));
+  }
+
+  /** What of the host there is besides the program, its name and its network. */
+  get filesystem(): FilesystemPolicy {
+    return this.#definition.filesystem;
   }
 
   /** Whether calls are left to the hook `trace` of `launch()`. */

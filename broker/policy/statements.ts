@@ -10,6 +10,7 @@ import { BadRawProgram, RawProgram, ruleOf } from './bpf/raw.js';
 import { TooIntricate } from './bpf/regions.js';
 import { type ErrnoName, isErrnoName } from './errno-names.js';
 import { withoutExecutableMemory } from './executable.js';
+import { callOfFiles, type FileStatement, isFileStatement } from './file-statements.js';
 import { whyRefusedAltogether } from './refused.js';
 import { futexOperation } from './rules.js';
 import { pathArgument } from './syscalls/arguments.js';
@@ -39,7 +40,8 @@ export type Statement =
   | { readonly call: 'denyPathSyscalls'; readonly syscalls: readonly SyscallName[] }
   | { readonly call: 'allowFutexOp'; readonly operation: FutexOperation }
   | { readonly call: 'allowRestartableSequences'; readonly fences: CpuFences }
-  | { readonly call: TokenWord; readonly token: ExecutableMemory };
+  | { readonly call: TokenWord; readonly token: ExecutableMemory }
+  | FileStatement;
 
 interface Ruled {
   readonly rule: RuleSource;
@@ -67,7 +69,9 @@ export interface Meaning {
   readonly problems: readonly StatementProblem[];
 }
 
+/** What it says of syscalls: of files it says nothing here, but in `filesystem-draft.ts`. */
 export function meaningOf(statement: Statement, arch: Architecture): Meaning {
+  if (isFileStatement(statement)) return sound([]);
   switch (statement.call) {
     case 'allowSyscall':
     case 'allowSyscalls':
@@ -101,6 +105,7 @@ export function meaningOf(statement: Statement, arch: Architecture): Meaning {
 
 /** As it would be written: `allowSyscall('ptrace')`. */
 export function callOf(statement: Statement): string {
+  if (isFileStatement(statement)) return callOfFiles(statement);
   const values = [
     ...('syscall' in statement ? [`'${statement.syscall}'`] : []),
     ...('syscalls' in statement ? statement.syscalls.map((name) => `'${name}'`) : []),

@@ -20,8 +20,16 @@ export const traceAllSyscalls = Symbol('traceAllSyscalls');
 
 export type PermitAll = typeof dangerouslyPermitAllAndLog;
 export type TraceAll = typeof traceAllSyscalls;
+/** The host's network: whatever listens on its addresses, its localhost above all, is there for the sandboxee. */
+export const dangerouslyAllowUnrestrictedNetworking = Symbol('dangerouslyAllowUnrestrictedNetworking');
+
+/** Files that are writable and can be run: a way around every rule about executable memory. */
+export const dangerouslyAllowWriteExecutable = Symbol('dangerouslyAllowWriteExecutable');
+
 export type ExecutableMemory = typeof dangerouslyAllowExecutableMemory;
 export type AllSyscalls = typeof dangerouslyAllowAllSyscalls;
+export type UnrestrictedNetworking = typeof dangerouslyAllowUnrestrictedNetworking;
+export type WriteExecutable = typeof dangerouslyAllowWriteExecutable;
 
 /** The tokens by the names that a document has for them, and what each is the danger of. */
 export const TOKENS = {
@@ -37,6 +45,14 @@ export const TOKENS = {
     token: dangerouslyPermitAllAndLog,
     danger: 'every syscall that no rule decides goes on, executable memory included: the filter only logs',
   },
+  dangerouslyAllowUnrestrictedNetworking: {
+    token: dangerouslyAllowUnrestrictedNetworking,
+    danger: 'whatever listens on the host is there for the sandboxee, on localhost too',
+  },
+  dangerouslyAllowWriteExecutable: {
+    token: dangerouslyAllowWriteExecutable,
+    danger: 'what the sandboxee has written it can run, and map as code',
+  },
 } as const;
 
 export type TokenName = keyof typeof TOKENS;
@@ -47,3 +63,8 @@ export const DEFAULT_TOKENS = [
   { name: 'dangerouslyPermitAllAndLog', token: dangerouslyPermitAllAndLog },
   { name: 'traceAllSyscalls', token: traceAllSyscalls },
 ] as const;
+export function tokenName(token: symbol): TokenName | undefined {
+  return TOKEN_NAMES.find((name) => TOKENS[name].token === token);
+}
+
+const TOKEN_NAMES = Object.keys(TOKENS) as TokenName[];

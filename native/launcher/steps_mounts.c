@@ -80,9 +80,12 @@ static int open_file(int parent, const char *name)
     return open_beneath(parent, name, 0);
 }
 
-static int open_target(int root, const char *path, bool folder)
+/* What may not be made has to be there: a path into what is shown of the host. */
+static int open_target(int root, const char *path, bool folder, bool make)
 {
     const char *name;
+    if (!make)
+        return open_beneath(root, path + 1, folder ? O_DIRECTORY : 0);
     int parent = open_parent(root, path, &name);
     if (parent < 0)
         return -1;
@@ -177,7 +180,7 @@ int step_private_propagation(struct launch *launch, const struct value *fields)
     return 0;
 }
 
-/* {on, size of the staging tmpfs, size and inodes of the new root}. As bubblewrap does it: a first pivot_root to a
+/* {on, size of the staging tmpfs, size, inodes and mode of the new root}. As bubblewrap does it: a first pivot_root to a
  * tmpfs mounted somewhere on the host takes the host's tree to /old, where that tmpfs no longer covers any of it. */
 int step_staging_root(struct launch *launch, const struct value *fields)
 {
@@ -197,7 +200,7 @@ int step_staging_root(struct launch *launch, const struct value *fields)
     launch->host = open("/old", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (launch->host < 0)
         return failure("open the host's tree", NULL);
-    int root = make_tmpfs(fields[2].number, fields[3].number, 0755, ATTR_NOSUID | ATTR_NODEV);
+    int root = make_tmpfs(fields[2].number, fields[3].number, (unsigned)fields[4].number, ATTR_NOSUID | ATTR_NODEV);
     int target = open("/new", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (put_and_close(root, target) != 0)
         return failure("mount the new root", NULL);
@@ -207,7 +210,13 @@ int step_staging_root(struct launch *launch, const struct value *fields)
     return 0;
 }
 
-/* {source, target, attributes} */
+/* A path that was judged may lead elsewhere by now; what it led to then is known by device and inode. */
+static bool is_same_file(const struct stat *facts, uint64_t device, uint64_t inode)
+{
+    return (device == 0 && inode == 0) || (facts->st_dev == device && facts->st_ino == inode);
+}
+
+/* {source, target, attributes, whether to make the target, device and inode of the source or 0 and 0} */
 int step_bind(struct launch *launch, const struct value *fields)
 {
     const char *from = fields[0].text, *to = fields[1].text;
@@ -217,14 +226,18 @@ int step_bind(struct launch *launch, const struct value *fields)
         return failure("open the source, which must be a real path", from);
     if (fstat(source, &facts) != 0)
         return failure("stat the source", from);
+    if (!is_same_file(&facts, fields[4].number, fields[5].number)) {
+        errno = ESTALE;
+        return failure("find the source as it was when it was judged", from);
+    }
     int tree = copy_tree(source, fields[2].number);
     close_quietly(source);
     if (tree < 0)
         return failure("copy the mounts at the source", from);
-    int target = open_target(launch->root, to, S_ISDIR(facts.st_mode));
+    int target = open_target(launch->root, to, S_ISDIR(facts.st_mode), fields[3].number);
     if (target < 0) {
         close_quietly(tree);
-        return failure("make the target", to);
+        return failure(fields[3].number ? "make the target" : "open the target", to);
     }
     if (put_and_close(tree, target) != 0)
         return failure("mount on the target", to);
@@ -255,13 +268,13 @@ int step_mask(struct launch *launch, const struct value *fields)
     return 0;
 }
 
-/* {target, size, inodes, mode, attributes} */
+/* {target, size, inodes, mode, attributes, whether to make the target} */
 int step_tmpfs(struct launch *launch, const struct value *fields)
 {
     const char *to = fields[0].text;
-    int target = open_target(launch->root, to, true);
+    int target = open_target(launch->root, to, true, fields[5].number);
     if (target < 0)
-        return failure("make the target", to);
+        return failure(fields[5].number ? "make the target" : "open the target", to);
     int mount =
         make_tmpfs(fields[1].number, fields[2].number, (unsigned)fields[3].number, (unsigned)fields[4].number);
     if (put_and_close(mount, target) != 0)
@@ -305,7 +318,7 @@ int step_proc(struct launch *launch, const struct value *fields)
         errno = EPERM;
         return failure("proc is mounted in a pid namespace only", NULL);
     }
-    int target = open_target(launch->root, to, true);
+    int target = open_target(launch->root, to, true, true);
     if (target < 0)
         return failure("make the target", to);
     int mount = subset ? make_proc(true) : -1;
@@ -320,10 +333,9 @@ int step_proc(struct launch *launch, const struct value *fields)
     return 0;
 }
 
-/* {}: the new root becomes the root, read-only, and the host's tree is gone. */
+/* {attributes}: the new root becomes the root, and the host's tree is gone. */
 int step_pivot(struct launch *launch, const struct value *fields)
 {
-    (void)fields;
     if (fchdir(launch->root) != 0)
         return failure("enter the new root", NULL);
     close(launch->host);
@@ -337,10 +349,10 @@ int step_pivot(struct launch *launch, const struct value *fields)
     if (chdir("/") != 0)
         return failure("enter the root", NULL);
     int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int done = root < 0 ? -1 : set_attributes(root, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV, 0);
+    int done = root < 0 ? -1 : set_attributes(root, fields[0].number, 0);
     close_quietly(root);
     if (done != 0)
-        return failure("make the root read-only", NULL);
+        return failure("set the attributes of the root", NULL);
     return 0;
 }
 

@@ -92,17 +92,22 @@ describe('what a sandboxee finds', () => {
     }
   });
 
-  it('is the name of a host that is not this one, / as its working directory, and pid 2', async () => {
-    await using sandboxee = await launchPuppet({ hostname: 'gatehouse' });
+  it('is the name of a host that is not this one, a working directory, and pid 2', async () => {
+    await using sandboxee = await launchPuppet({
+      policy: policies.node().setHostname('gatehouse').setWorkingDirectory('/dev').build(),
+    });
     const found = await perform(sandboxee, ({ modules: { os } }) => [
       os.hostname(),
       process.cwd(),
       process.pid,
       process.ppid,
     ]);
-    expect(found).to.deep.equal(['gatehouse', '/', 2, 1]);
+    expect(found).to.deep.equal(['gatehouse', '/dev', 2, 1]);
     await using nameless = await launchPuppet();
-    expect(await perform(nameless, ({ modules: { os } }) => os.hostname())).to.equal('sandboxee');
+    expect(await perform(nameless, ({ modules: { os } }) => [os.hostname(), process.cwd()])).to.deep.equal([
+      'sandboxee',
+      '/',
+    ]);
   });
 
   it('is no network: a loopback that is down, no address, no route', async () => {

@@ -48,6 +48,7 @@ const BAD_OPTIONS: readonly (readonly [what: string, option: string, options: An
   ['an unknown option', 'launch().limit', { policy, limit: {} }],
   ['an unknown limit', 'limits.ram', { policy, limits: { ram: 1 } }],
   ['a limit that every object has', 'limits.toString', { policy, limits: { toString: 1 } }],
+  ['a trusted file that is no path', 'launch().trusted', { policy, trusted: ['policy.json'] }],
   ['too little memory', 'limits.memory', { policy, limits: { memory: 1024 } }],
   ['endless memory', 'limits.memory', { policy, limits: { memory: Infinity } }],
   ['half a byte', 'limits.fileSize', { policy, limits: { fileSize: 0.5 } }],
@@ -60,7 +61,6 @@ const BAD_OPTIONS: readonly (readonly [what: string, option: string, options: An
   ['fewer threads than Node needs', 'limits.processes', { policy, limits: { processes: 1 } }],
   ['limits that are none', 'launch().limits', { policy, limits: null }],
   ['a signal that is none', 'launch().signal', { policy, signal: 'SIGTERM' }],
-  ['a host name that is none', 'launch().hostname', { policy, hostname: 7 }],
   ['speculation without its token', 'launch().speculation', { policy, speculation: true }],
 ];
 
@@ -120,8 +120,11 @@ describe('options that cannot be honoured', () => {
     }
   });
 
-  it('launch() throws a PlanError for a host name that the kernel would not take', async () => {
-    expect(await refusal({ policy, hostname: 'a b' }, node(puppet))).to.be.instanceOf(PlanError);
+  it('launch() throws a PlanError for a file of the policy that is not there', async () => {
+    const granting = policies.node().addFile('/nowhere/at/all').build();
+    const error = await refusal({ policy: granting }, node(puppet));
+    expect(error).to.be.instanceOf(PlanError);
+    expect(error).to.have.property('message', "addFile('/nowhere/at/all'): /nowhere/at/all does not exist");
   });
 
   it('launch() throws a PlanError for a script that has gone since', async () => {

@@ -139,7 +139,7 @@ describe('a broken plan', () => {
 
   it('names the step in which it is broken, and runs none of those before it', async () => {
     const plan = changed(
-      [hostname, { op: 'pivot' }, { op: 'session' }],
+      [hostname, { op: 'pivot', attributes: 7 }, { op: 'session' }],
       (bytes) => void bytes.writeUInt32LE(77, bytes.length - 8),
     );
     expect((await runPlan(plan)).failed).to.include({ index: 2, step: 'unknown step 77' });

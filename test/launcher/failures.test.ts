@@ -13,7 +13,14 @@ import { makeFolder, theWorld } from './world.js';
 
 const keepFds: Step = { op: 'keepFds', from: [0, 1, 2, 3], to: [0, 1, 2, 3] };
 const run: Step = { op: 'run', path: '/x', arguments: ['x'], environment: [], supervisor: ALLOW_ALL };
-const stagingRoot: Step = { op: 'stagingRoot', on: '/tmp', stagingSize: 65536n, rootSize: 65536n, rootInodes: 16n };
+const stagingRoot: Step = {
+  op: 'stagingRoot',
+  on: '/tmp',
+  stagingSize: 65536n,
+  rootSize: 65536n,
+  rootInodes: 16n,
+  rootMode: 0o755,
+};
 
 async function failureOf(steps: Step[], options: RunOptions = {}): Promise<StepFailure> {
   const outcome = await runPlan(encodePlan(steps), options);
@@ -59,11 +66,11 @@ describe('a step that fails', () => {
 
     it('bind, mask, tmpfs, symlink and pivot before there is a new root', async () => {
       const steps: Step[] = [
-        { op: 'bind', source: '/usr', target: '/usr', attributes: 1 },
+        { op: 'bind', source: '/usr', target: '/usr', attributes: 1, make: true, device: 0n, inode: 0n },
         { op: 'mask', target: '/usr', size: 4096n },
-        { op: 'tmpfs', target: '/usr', size: 4096n, inodes: 1n, mode: 0o755, attributes: 0 },
+        { op: 'tmpfs', target: '/usr', size: 4096n, inodes: 1n, mode: 0o755, attributes: 0, make: true },
         { op: 'symlink', text: '/a', link: '/sallyport-must-not-be-here' },
-        { op: 'pivot' },
+        { op: 'pivot', attributes: 7 },
       ];
       for (const step of steps) {
         const namespaces: Step = { op: 'unshare', flags: NAMESPACE_FLAGS.mount };

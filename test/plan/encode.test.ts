@@ -6,7 +6,7 @@ import { OPERATIONS, PLAN_LIMITS } from '../../broker/plan/ops.js';
 import type { Step } from '../../broker/plan/steps.js';
 import { decodePlan } from './decode.js';
 
-const bind: Step = { op: 'bind', source: '/usr', target: '/usr', attributes: 7 };
+const bind: Step = { op: 'bind', source: '/usr', target: '/usr', attributes: 7, make: true, device: 0n, inode: 0n };
 
 function refusal(...steps: Step[]): PlanError {
   try {
@@ -76,7 +76,7 @@ describe('encodePlan', () => {
   });
 
   it('refuses with a code, and names the step and the field', () => {
-    const error = refusal({ op: 'pivot' }, { ...bind, target: 'usr' });
+    const error = refusal({ op: 'pivot', attributes: 7 }, { ...bind, target: 'usr' });
     expect(error.code).to.equal('ERR_SALLYPORT_PLAN');
     expect(error.message).to.equal(
       'step 1 (bind), target: "usr" is not an absolute path without empty, `.` or `..` components',
@@ -117,7 +117,7 @@ describe('encodePlan', () => {
   });
 
   it('refuses more steps, items or bytes than the launcher takes', () => {
-    const many = Array.from({ length: PLAN_LIMITS.steps + 1 }, (): Step => ({ op: 'pivot' }));
+    const many = Array.from({ length: PLAN_LIMITS.steps + 1 }, (): Step => ({ op: 'pivot', attributes: 7 }));
     expect(refusal(...many).message).to.include('4097 steps');
     const controls = Array.from({ length: PLAN_LIMITS.items + 1 }, () => 0);
     expect(refusal({ op: 'speculation', controls }).message).to.include('4097 items');

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { PolicyBuilder } from '../../broker/policy/builder.js';
 import { policySchema } from '../../broker/policy/document/document.js';
 import { CALLS } from '../../broker/policy/document/statements.js';
+import { FileWords } from '../../broker/policy/file-words.js';
 import { Policy } from '../../broker/policy/policy.js';
 import { Vocabulary } from '../../broker/policy/vocabulary.js';
 import { PLAIN_WORDS } from '../../broker/policy/words.js';
@@ -43,14 +44,14 @@ describe('docs/policy.md', () => {
   });
 
   it('lists every word, and a document has the same ones', () => {
-    const prototypes = [PolicyBuilder.prototype, Vocabulary.prototype];
+    const prototypes = [PolicyBuilder.prototype, FileWords.prototype, Vocabulary.prototype];
     const methods = prototypes
       .flatMap(Object.getOwnPropertyNames)
-      .filter((name) => /^(allow|trace|block|addPolicy|denyPath)/.test(name));
+      .filter((name) => /^(allow|trace|block|add|set|denyPath)/.test(name));
     expect([...PLAIN_WORDS, ...Object.keys(CALLS)]).to.have.members(methods);
-    const listed = [...page.matchAll(/^\| `(allow\w+)\(/gm)].map(([, name = '']) => name);
+    const listed = [...page.matchAll(/^\| `((?:allow|add|set)\w+)\(/gm)].map(([, name = '']) => name);
     expect(listed).to.have.members(
-      methods.filter((name) => name.startsWith('allow') && !/^allowSyscalls?$/.test(name)),
+      methods.filter((name) => /^(allow|add|set)/.test(name) && !/^(allowSyscalls?|addPolicy\w+)$/.test(name)),
     );
   });
 });

@@ -68,6 +68,8 @@ function isOfType(value: unknown, type: string): boolean {
       return Array.isArray(value);
     case 'object':
       return isRecord(value);
+    case 'boolean':
+      return typeof value === 'boolean';
     case 'string':
       return typeof value === 'string';
     default:

@@ -41,6 +41,13 @@ export function text(expected: string, schema: JsonObject = {}): Shape<string> {
   };
 }
 
+export const flag: Shape<boolean> = {
+  expected: 'true or false',
+  schema: { type: 'boolean' },
+  read: (value, path, reading) =>
+    typeof value === 'boolean' ? value : reading.fail(path, wrong(value, flag.expected)),
+};
+
 /** One of some strings. `many`: what to call them where they are too many to list. */
 export function oneOf<const T extends string>(values: readonly T[], many?: string): Shape<T> {
   const expected = many ?? values.map((value) => `"${value}"`).join(' or ');
@@ -137,6 +144,11 @@ function readField(
   if (Object.hasOwn(value, name)) return field?.shape.read(value[name], `${path}/${name}`, reading);
   if (field?.optional === false) reading.fail(path, `the key "${name}" is missing: it is ${field.shape.expected}`);
   return undefined;
+}
+
+/** The key by which `byKey` knows a word. */
+export function call<const Name extends string>(name: Name) {
+  return required(oneOf([name]));
 }
 
 /** Objects by the shape that the value of one key says: `{"call": "allowSyscall", …}`. */

@@ -4,9 +4,10 @@ import type { FutexOperation, Statement } from '../statements.js';
 import { type SyscallName, syscallNames } from '../syscalls/index.js';
 import { dangerouslyAllowExecutableMemory, type ExecutableMemory } from '../tokens.js';
 import { PLAIN_WORDS } from '../words.js';
+import { FILE_CALLS } from './files.js';
 import type { JsonObject } from './json.js';
 import { RULE_DEFINITIONS, rule } from './rules.js';
-import { byKey, converted, list, named, object, oneOf, optional, required, type Shape } from './shape.js';
+import { byKey, call, converted, list, named, object, oneOf, optional, required, type Shape } from './shape.js';
 import { errnoName } from './values.js';
 
 const anySyscall: Shape<SyscallName> = oneOf(syscallNames(), 'a syscall that x64 or arm64 has up to Linux 6.18');
@@ -23,10 +24,6 @@ const futexOperation: Shape<FutexOperation> = converted(
   oneOf(FUTEX_NAMES, `one of ${FUTEX_NAMES.join(', ')}`),
   (name) => FUTEX[name],
 );
-
-function call<const Name extends string>(name: Name) {
-  return required(oneOf([name]));
-}
 
 const plainWord = named('word', oneOf(PLAIN_WORDS, 'a word without arguments such as "allowRead"'));
 
@@ -72,6 +69,7 @@ export const CALLS = {
   allowMprotect: object('allowMprotect', { call: call('allowMprotect'), token: required(token) }),
   allowPkeyMprotect: object('allowPkeyMprotect', { call: call('allowPkeyMprotect'), token: required(token) }),
   allowDynamicStartup: object('allowDynamicStartup', { call: call('allowDynamicStartup'), token: required(token) }),
+  ...FILE_CALLS,
 } as const satisfies Readonly<Record<Exclude<Statement['call'], (typeof PLAIN_WORDS)[number]>, Shape<Statement>>>;
 
 const calls: Shape<Statement> = byKey<Statement>('call', 'a word, or an object with the key "call"', CALLS);

@@ -6,9 +6,11 @@ import { type Action, type Condition, isChoice, type Pass, type Rule, type Test 
 import { errnoName } from '../bpf/printer.js';
 import { RawProgram } from '../bpf/raw.js';
 import type { DefaultAction, Definition, RulePolicy } from '../definition.js';
+import { isFileStatement } from '../file-statements.js';
 import type { RuleSource, Statement } from '../statements.js';
 import { ARCHITECTURES, type Architecture } from '../syscalls/index.js';
 import { DEFAULT_TOKENS } from '../tokens.js';
+import { writeFiles } from './files.js';
 import type { Json, JsonObject } from './json.js';
 
 /** A document that reads as the same policy: the one that it was read from, or else a new one. */
@@ -43,6 +45,7 @@ function writeDefault(action: DefaultAction): Json {
 }
 
 function writeStatement(statement: Statement): Json {
+  if (isFileStatement(statement)) return writeFiles(statement);
   const { call } = statement;
   const parts: JsonObject = {
     ...('syscall' in statement ? { syscall: statement.syscall } : {}),

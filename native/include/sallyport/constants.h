@@ -62,13 +62,13 @@
     X(4, id_map, "uuuu") \
     X(5, pid_namespace, "") \
     X(6, private_propagation, "") \
-    X(7, staging_root, "pqqq") \
-    X(8, bind, "ppu") \
+    X(7, staging_root, "pqqqu") \
+    X(8, bind, "ppufqq") \
     X(9, mask, "pq") \
-    X(10, tmpfs, "pqquu") \
+    X(10, tmpfs, "pqquuf") \
     X(11, symlink, "sp") \
     X(12, proc, "pff") \
-    X(13, pivot, "") \
+    X(13, pivot, "u") \
     X(14, hostname, "s") \
     X(15, working_directory, "p") \
     X(16, rlimit, "uqq") \
