@@ -76,8 +76,9 @@ function isNeeded(mount: Mount, around: Folder | undefined): boolean {
     if (shown === mount.target) return false;
     throw new PlanError(`${around.target} shows ${around.source}, where the symlink ${mount.target} cannot be made`);
   }
-  if (mount.kind === 'device') return true;
-  if (shown === mount.source && accessOf(mount) === 'read' && accessOf(around) === 'read') return false;
+  const isSame = shown === mount.source && accessOf(mount) === 'read' && accessOf(around) === 'read';
+  // In a folder a device could be seen but not used.
+  if (isSame && mount.kind !== 'device') return false;
   requirePlace(mount.target, isFolder(mount), around);
   return true;
 }

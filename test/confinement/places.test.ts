@@ -1,0 +1,86 @@
+import { dirname } from 'node:path';
+import { expect } from 'chai';
+import { KiB } from '../../broker/index.js';
+import { leakGate } from '../support/leak-gate.js';
+import { launchPuppet } from '../support/puppet.js';
+import { attempt, HostFolder, launchWith, paths, refusalOf } from './support.js';
+
+const CANNOT_WRITE = ['EROFS', 'EACCES', 'EPERM'];
+
+describe('what a policy grants and what the program needs', () => {
+  leakGate();
+  let host: HostFolder;
+
+  beforeEach(() => {
+    host = new HostFolder();
+  });
+
+  afterEach(() => host.remove());
+
+  it('cannot be different things at one place', async () => {
+    const file = host.file('file');
+    expect(await refusalOf(paths.addFileAt(file, process.execPath))).to.include(`is to show both ${process.execPath}`);
+    expect(await refusalOf(paths.addDirectoryAt(host.path, '/dev'))).to.include('has to be a file');
+    expect(await refusalOf(paths.addDirectoryAt(host.path, process.execPath))).to.include('is to show both');
+  });
+
+  it('may be the same, and is then shown once', async () => {
+    const folder = dirname(process.execPath);
+    await using sandboxee = await launchWith(paths.addDirectory(folder).addFile('/dev/null').addFile(process.execPath));
+    expect(await attempt(sandboxee, ['stat', process.execPath], ['write', '/dev/null', 1])).to.deep.equal([
+      'file',
+      'done',
+    ]);
+  });
+
+  it('is not writable where the executor says that it is read', async () => {
+    const folder = host.folder('folder');
+    const policy = paths.addDirectory(folder, { writable: true }).build();
+    const refused = await launchPuppet({ policy, node: { read: [folder] } }).then(
+      () => 'launched',
+      (error: unknown) => String(error),
+    );
+    expect(refused).to.include(`${folder} cannot be writable: it is shown read-only as a part of the program`);
+  });
+});
+
+describe('memory to write to', () => {
+  leakGate();
+
+  it('is empty at first, holds what its size says, and runs nothing', async () => {
+    await using sandboxee = await launchWith(paths.addTmpfs('/scratch', 64 * KiB));
+    expect(
+      await attempt(
+        sandboxee,
+        ['list', '/scratch'],
+        ['write', '/scratch/a', 32 * KiB],
+        ['write', '/scratch/b', 64 * KiB],
+        ['remove', '/scratch/b'],
+        ['write', '/scratch/c', 16 * KiB],
+      ),
+    ).to.deep.equal([[], 'done', 'ENOSPC', 'done', 'done']);
+  });
+
+  it('is the root only where the policy says so', async () => {
+    await using locked = await launchWith(paths);
+    for (const answer of await attempt(locked, ['write', '/new', 1], ['mkdir', '/new'])) {
+      expect(CANNOT_WRITE).to.include(answer);
+    }
+    await using open = await launchWith(paths.setRootWritable(64 * KiB));
+    const answers = await attempt(
+      open,
+      ['write', '/new', 16 * KiB],
+      ['mkdir', '/folder'],
+      ['write', '/folder/a', 1],
+      ['write', process.execPath, 1],
+      ['write', '/large', 4 * 1024 * KiB],
+    );
+    expect(answers.slice(0, 3)).to.deep.equal(['done', 'done', 'done']);
+    expect([...CANNOT_WRITE, 'ETXTBSY']).to.include(answers[3]);
+    expect(answers[4]).to.equal('ENOSPC');
+  });
+
+  it('cannot be put where the program’s own files are', async () => {
+    expect(await refusalOf(paths.addTmpfs('/dev/null', 64 * KiB))).to.include('the program needs what is there');
+  });
+});
