@@ -240,11 +240,8 @@ function landlock({ landlockAbi: abi, mounts, tmpfs, writableRoot, network, star
   return [
     landlockStep({
       abi,
-      folders: [
-        ...(writableRoot === undefined ? [] : ['/']),
-        ...tmpfs.map(({ target }) => target),
-        ...written.filter(({ kind }) => kind === 'granted-directory').map(({ target }) => target),
-      ],
+      memory: [...(writableRoot === undefined ? [] : ['/']), ...tmpfs.map(({ target }) => target)],
+      folders: written.filter(({ kind }) => kind === 'granted-directory').map(({ target }) => target),
       files: written.filter(({ kind }) => kind === 'granted-file').map(({ target }) => target),
       devNull,
       executed: start.mode === 'exec' && start.onDisk ? start.file : undefined,

@@ -16,7 +16,6 @@ type Folder = Extract<Mount, { readonly kind: 'directory' }> | GrantedMount;
  */
 export function combineMounts(base: readonly Mount[], granted: GrantedFiles): Omit<GrantedFiles, 'protections'> {
   if (granted.mounts.length === 0 && granted.tmpfs.length === 0) return { mounts: base, tmpfs: [] };
-  const masks = [...base, ...granted.mounts].filter(({ kind }) => kind === 'mask');
   const placed = new Map<string, Mount>();
   for (const mount of [...base, ...granted.mounts, ...granted.protections]) {
     if (mount.kind !== 'mask') placed.set(mount.target, joined(placed.get(mount.target), mount));
@@ -29,7 +28,10 @@ export function combineMounts(base: readonly Mount[], granted: GrantedFiles): Om
   const kept = new Map(needed.map((mount) => [mount.target, mount]));
   for (const target of [...memory]) requirePlace(target, true, folderAround(target, kept, memory));
   const explicit = new Set(granted.mounts.filter(({ kind }) => kind !== 'mask').map(({ target }) => target));
-  const hiding = masks.filter(({ target }) => !explicit.has(target));
+  const hiding = [
+    ...base.filter((mount) => mount.kind === 'mask' && isShown(mount, folderAround(mount.target, kept, memory))),
+    ...granted.mounts.filter(({ kind }) => kind === 'mask'),
+  ].filter(({ target }) => !explicit.has(target));
   const pins = [...needed, ...hiding, ...granted.tmpfs].flatMap(({ target }) => pinsOf(target, kept, memory));
   const all = new Map([...pins, ...needed].map((mount) => [mount.target, mount]));
   return {
@@ -81,6 +83,11 @@ function isNeeded(mount: Mount, around: Folder | undefined): boolean {
   if (isSame && mount.kind !== 'device') return false;
   requirePlace(mount.target, isFolder(mount), around);
   return true;
+}
+
+/** What is to be hidden of the program may no longer be seen, since the policy puts something else there. */
+function isShown({ target, source }: Mount, around: Folder | undefined): boolean {
+  return around !== undefined && moved(target, around.target, around.source) === source;
 }
 
 function accessOf(mount: Mount): 'read' | 'write' {

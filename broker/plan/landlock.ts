@@ -21,8 +21,8 @@ const FS = {
 } as const;
 
 const READ = FS.execute | FS.readFile | FS.readDir;
-/** Everything but device nodes and unix sockets, which the host could use. */
-const FOLDER =
+/** Everything but device nodes and unix sockets. */
+const MEMORY =
   READ |
   FS.writeFile |
   FS.removeDir |
@@ -33,6 +33,9 @@ const FOLDER =
   FS.makeSym |
   FS.refer |
   FS.truncate;
+
+/** Of the host: no FIFO either, at which a program of the host would wait. */
+const FOLDER = MEMORY & ~FS.makeFifo;
 
 /** Of a file there are no rights but these; the kernel refuses others. */
 const FILE = FS.writeFile | FS.truncate;
@@ -52,7 +55,8 @@ function handledFs(abi: number): bigint {
 export interface LandlockInput {
   /** As the kernel reports it, at least 1. */
   readonly abi: number;
-  /** What may be written. */
+  /** What may be written: memory of the sandboxee's own, and of the host. */
+  readonly memory: readonly string[];
   readonly folders: readonly string[];
   readonly files: readonly string[];
   /** Whether there is a /dev/null to write to. */
@@ -67,10 +71,11 @@ export interface LandlockInput {
  * Everything that there is may be read and run, only what is granted for it and /dev/null written; no TCP port; no abstract socket and
  * no process outside. It is there for what mounts do not stop: reopening a read-only fd for writing through /proc/self/fd.
  */
-export function landlockStep({ abi, folders, files, devNull, executed, network }: LandlockInput): Landlock {
+export function landlockStep({ abi, memory, folders, files, devNull, executed, network }: LandlockInput): Landlock {
   const fs = handledFs(abi);
   const rules: [path: string, rights: bigint][] = [
     ['/', READ],
+    ...memory.map((path): [string, bigint] => [path, MEMORY & fs]),
     ...folders.map((path): [string, bigint] => [path, FOLDER & fs]),
     ...files.map((path): [string, bigint] => [path, FILE & fs]),
     ...(devNull ? [['/dev/null', FS.writeFile] satisfies [string, bigint]] : []),

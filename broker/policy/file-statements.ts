@@ -95,7 +95,7 @@ function writable(said: boolean | undefined): readonly string[] {
 
 export const PATH_LIMITS = { path: 4095, name: 255 } as const;
 /** Bytes. A page at least; at most what is more than a sandboxee's memory can be. */
-const SIZES = { least: 4096, most: 2 ** 40 } as const;
+const SIZES = { least: 4096, most: 2 ** 36 } as const;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const MOST_LIBRARY_FOLDERS = 16;
 const HOST_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/;

@@ -1,4 +1,5 @@
 import { existsSync, linkSync, readFileSync, symlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import {
@@ -79,7 +80,7 @@ describe('files of the host that a policy grants', () => {
     expect(readFileSync(file, 'utf8')).to.equal('of the host');
   });
 
-  it('can be written where the policy says so: files in folders, and single files, but no socket or device', async () => {
+  it('can be written where the policy says so: files in folders, and single files, but no FIFO for the host to wait at', async () => {
     const single = host.file('single');
     const folder = host.folder('folder');
     host.file('folder/old');
@@ -102,6 +103,13 @@ describe('files of the host that a policy grants', () => {
     expect(readFileSync(single, 'utf8')).to.equal('xxx');
     expect(existsSync(join(folder, 'a/b'))).to.equal(true);
     expect(existsSync(join(folder, 'old'))).to.equal(false);
+    const fifo = await perform(
+      sandboxee,
+      ({ attack }, path: string, number: number) => attack.syscall(number, -100, Buffer.from(`${path}\0`), 0o10666, 0),
+      join(folder, 'fifo'),
+      process.arch === 'arm64' ? 33 : 259,
+    );
+    expect(-fifo).to.equal(constants.errno.EACCES);
     // A single file is all that there is of its folder.
     const [removed, beside] = await attempt(sandboxee, ['remove', single], ['write', join(host.path, 'beside'), 1]);
     expect(['EBUSY', ...CANNOT_WRITE]).to.include(removed);

@@ -1,6 +1,7 @@
-import { dirname } from 'node:path';
+import { copyFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { KiB } from '../../broker/index.js';
+import { KiB, launch, node } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { launchPuppet } from '../support/puppet.js';
 import { attempt, HostFolder, launchWith, paths, refusalOf } from './support.js';
@@ -31,6 +32,22 @@ describe('what a policy grants and what the program needs', () => {
       'file',
       'done',
     ]);
+  });
+
+  it('may take the place of what the program would hide', async () => {
+    const folder = host.folder('app');
+    host.file('app/lib/.env', 'secret');
+    const sdk = new URL('../../sandboxee-sdk/index.js', import.meta.url).href;
+    const look = join(folder, 'look.mjs');
+    copyFileSync(new URL('../attacks/fixtures/look.js', import.meta.url), look);
+    const asked = [join(folder, 'lib'), join(folder, 'lib/.env')];
+    const found = async (builder: typeof paths): Promise<unknown> => {
+      await using sandboxee = await launch(node(look, { args: [sdk, ...asked] }), { policy: builder.build() });
+      return await sandboxee.comms.recvValue();
+    };
+    expect(await found(paths)).to.deep.equal({ [asked[0] ?? '']: ['.env'], [asked[1] ?? '']: '' });
+    const covered = paths.addTmpfs(join(folder, 'lib'), 64 * KiB);
+    expect(await found(covered)).to.deep.equal({ [asked[0] ?? '']: [], [asked[1] ?? '']: 'ENOENT' });
   });
 
   it('is not writable where the executor says that it is read', async () => {

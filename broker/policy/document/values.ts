@@ -43,7 +43,7 @@ export const opcode = integer(0, 0xffff, 'a number of 16 bits');
 export const operand = integer(0, 0xffffffff, 'an unsigned number of 32 bits');
 
 /** Bytes. */
-export const size = integer(4096, 2 ** 40, 'a size in bytes, from 4096 on');
+export const size = integer(4096, 2 ** 36, 'a size in bytes, from 4096 on');
 
 export const errnoName: Shape<ErrnoName> = oneOf(ERRNO_NAMES, 'the name of an errno such as "EPERM"');
 
