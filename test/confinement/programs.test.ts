@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import {
@@ -81,6 +81,8 @@ describe('any program, with the files of its policy', () => {
     expect(closed).to.not.include('it ran');
     expect(closed.match(/denied/g)).to.have.lengthOf(3);
     expect(existsSync(join(folder, 'x'))).to.equal(true);
+    // It is another uid's, where the broker is root.
+    rmSync(join(folder, 'x'));
     const token: typeof dangerouslyAllowWriteExecutable = dangerouslyAllowWriteExecutable;
     const open = await shell(granted.allowWriteExecutable(token), `{\n${script}\n} 2>&1`);
     expect(open).to.equal('it ran\n'.repeat(3));
