@@ -2,6 +2,7 @@ import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import type { Limits } from './limits.js';
 import { Policy } from './policy/index.js';
+import { checkStacks, type StackOptions } from './stacks/options.js';
 
 /** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
 export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
@@ -15,9 +16,11 @@ export interface LaunchOptions {
   /** What the sandboxee takes for the name of its host. Default `sandboxee`. */
   readonly hostname?: string;
   readonly speculation?: typeof dangerouslyAllowSpeculation;
+  /** When the stacks of its threads are taken for the result. */
+  readonly stacks?: StackOptions;
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation', 'stacks'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {
@@ -35,7 +38,7 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!(options.policy instanceof Policy)) {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
-  const { limits, signal, hostname, speculation } = options;
+  const { limits, signal, hostname, speculation, stacks } = options;
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
   }
@@ -48,4 +51,5 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (speculation !== undefined && speculation !== dangerouslyAllowSpeculation) {
     throw new OptionError('launch().speculation', 'the only value is the token dangerouslyAllowSpeculation');
   }
+  if (stacks !== undefined) checkStacks(stacks);
 }

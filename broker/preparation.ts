@@ -14,6 +14,7 @@ import { encodePlan } from './plan/encode.js';
 import { plannedLayers } from './planned-layers.js';
 import { launcherProgram, type Policy } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
+import { DEFAULT_STACKS, type StackOptions } from './stacks/options.js';
 import { startOf } from './start.js';
 
 /** Everything that is decided before anything is started. Holds the uid lease, the share of fds, and the fds to be moved. */
@@ -34,6 +35,12 @@ export interface Preparation extends Disposable {
    */
   readonly ownAccount: boolean;
   readonly signal: AbortSignal | undefined;
+  /**
+   * The Node binary: of this and of what it links alone may a report parse ELF structures. A program that is no Node is not
+   * trusted with that, however it came here.
+   */
+  readonly trustedProgram: string;
+  readonly stacks: Required<StackOptions>;
 }
 
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
@@ -82,6 +89,8 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
       speculationControls,
       ownAccount,
       signal: options.signal,
+      trustedProgram: executor.kind === 'node' ? executor.execPath : process.execPath,
+      stacks: { ...DEFAULT_STACKS, ...options.stacks },
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {

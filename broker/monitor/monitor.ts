@@ -3,14 +3,17 @@ import { errnoName } from '../kernel-names.js';
 import { describeArchitecture, describeSyscall } from '../policy/describe.js';
 import type { CompiledPolicy } from '../policy/policy.js';
 import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
-import type { Denial, RefusedSyscall, Violation } from '../result.js';
+import type { Denial, RefusedSyscall, SyscallOffence } from '../result.js';
 
 export interface MonitorHandlers {
   readonly onDenial: (denial: Denial) => void;
   /** Denials that came faster than they were taken, and are only counted. */
   readonly onDropped: (count: number) => void;
-  /** The tree is already killed. */
-  readonly onViolation: (violation: Violation) => void;
+  /**
+   * Called once. The tree is already killed, unless the thread is held for its stack: then it is killed when `release()`
+   * is called, or the time to hold is over.
+   */
+  readonly onViolation: (offence: SyscallOffence, held: native.HeldThread | null) => void;
   /** The monitor cannot go on, and has killed the tree. */
   readonly onFailure: (message: string) => void;
 }
@@ -28,16 +31,19 @@ export class Monitor implements Disposable {
   readonly #handlers: MonitorHandlers;
   #timer: NodeJS.Timeout | undefined;
   #lastReport = -PAUSE;
+  #violated = false;
 
   /**
    * @param listener owned from now on, also when this throws
    * @param begins the exec that begins the program, where the filter was there before it
+   * @param holdTime for how long the thread of a violation is held, at most; milliseconds, 0 is not at all
    */
   constructor(
     listener: number,
     killPidfd: number,
     policy: CompiledPolicy,
     begins: native.FirstExec | undefined,
+    holdTime: number,
     handlers: MonitorHandlers,
   ) {
     this.#handlers = handlers;
@@ -53,6 +59,7 @@ export class Monitor implements Disposable {
         firstExec: begins ?? null,
         pathDenialIsViolation: policy.pathDenialIsViolation,
         harmlessPaths: [...policy.harmlessPaths],
+        holdTime,
       },
       () => this.#wake(),
     );
@@ -70,16 +77,22 @@ export class Monitor implements Disposable {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#lastReport = performance.now();
-    const { denials, dropped, violation, failure } = this.#native.take();
+    const { denials, dropped, violation, held, failure } = this.#native.take();
     for (const { errno, ...record } of denials) {
       this.#handlers.onDenial({ ...describe(record), errno: errnoName(errno) });
     }
     if (dropped > 0) this.#handlers.onDropped(dropped);
-    if (violation) {
+    if (violation && !this.#violated) {
+      this.#violated = true;
       const kind = isNative(violation, this.#arch) ? 'syscall' : 'architecture';
-      this.#handlers.onViolation({ kind, syscall: describe(violation) });
+      this.#handlers.onViolation({ kind, syscall: describe(violation) }, held);
     }
     if (failure !== null) this.#handlers.onFailure(failure);
+  }
+
+  /** What was held for its stack is killed. */
+  release(): void {
+    this.#native.release();
   }
 
   /** Ends the tree first: a sandboxee without its monitor must not go on. */

@@ -22,6 +22,8 @@ Monitor::~Monitor() { Stop(); }
 
 MonitorReport Monitor::Take() { return thread_->Take(); }
 
+void Monitor::Release() { thread_->Release(); }
+
 void Monitor::Stop() {
   if (stopped_) return;
   stopped_ = true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "owned_fds.h"
+#include "thread_hold.h"
 
 namespace sallyport {
 
@@ -62,6 +64,8 @@ struct MonitorOptions {
   std::vector<std::string> harmlessPaths;
   uint32_t unknownAbove;
   std::optional<FirstExec> firstExec;
+  // For how long the thread of a violation is held, at most, before the kill: 0 is not at all.
+  std::chrono::milliseconds holdTime;
 };
 
 struct MonitorReport {
@@ -69,6 +73,8 @@ struct MonitorReport {
   std::vector<DenialRecord> denials;
   uint64_t dropped = 0;
   std::optional<SyscallRecord> violation;
+  // The thread of the violation, where it is held.
+  std::optional<HeldThread> held;
   Ended ended = Ended::Running;
   std::string failure;
 };
@@ -82,6 +88,8 @@ class Monitor {
 
   // What has gathered since the last call. The violation stays.
   MonitorReport Take();
+  // What is held can be killed.
+  void Release();
   // Kills the sandboxee, ends the thread, closes the listener. onReport is not called again. Idempotent.
   void Stop();
 

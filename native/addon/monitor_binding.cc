@@ -12,12 +12,14 @@
 #include "broker.h"
 #include "errors.h"
 #include "monitor.h"
+#include "registers_value.h"
 
 namespace sallyport {
 namespace {
 
 constexpr size_t kMostSyscalls = 4096;
 constexpr size_t kMostHarmlessPaths = 1024;
+constexpr int64_t kLongestHoldMs = 5000;
 
 Napi::Value RequireTypedArray(const Napi::Value& value, napi_typedarray_type type, const char* name) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
@@ -76,6 +78,7 @@ MonitorOptions OptionsArgument(const Napi::Value& value) {
       TextListArgument(from.Get("harmlessPaths"), "harmlessPaths", kMostHarmlessPaths, PATH_MAX - 1);
   options.unknownAbove = uint32_t(IntegerArgument(from.Get("unknownAbove"), "unknownAbove", 0, UINT_MAX));
   options.firstExec = FirstExecArgument(from.Get("firstExec"));
+  options.holdTime = std::chrono::milliseconds(IntegerArgument(from.Get("holdTime"), "holdTime", 0, kLongestHoldMs));
   options.victim = UniqueFd(fcntl(killPidfd, F_DUPFD_CLOEXEC, 0));
   if (options.victim.get() < 0) {
     throw SystemError(value.Env(), errno, "fcntl", "F_DUPFD_CLOEXEC of pidfd " + std::to_string(killPidfd));
@@ -119,6 +122,7 @@ class MonitorBinding : public Napi::ObjectWrap<MonitorBinding> {
     return DefineClass(env, "Monitor",
                        {
                            InstanceMethod("take", &MonitorBinding::Take),
+                           InstanceMethod("release", &MonitorBinding::Release),
                            InstanceMethod("stop", &MonitorBinding::Stop),
                        });
   }
@@ -159,10 +163,13 @@ class MonitorBinding : public Napi::ObjectWrap<MonitorBinding> {
     result.Set("denials", denials);
     result.Set("dropped", Napi::Number::New(env, double(report.dropped)));
     result.Set("violation", report.violation ? Napi::Value(RecordValue(env, *report.violation)) : env.Null());
+    result.Set("held", report.held ? Napi::Value(HeldThreadValue(env, *report.held)) : env.Null());
     result.Set("ended", EndedValue(env, report.ended));
     result.Set("failure", report.failure.empty() ? env.Null() : Napi::Value(Napi::String::New(env, report.failure)));
     return result;
   }
+
+  void Release(const Napi::CallbackInfo&) { monitor_->Release(); }
 
   void Stop(const Napi::CallbackInfo&) { StopNow(); }
 

@@ -119,6 +119,7 @@ bool Monitor::Thread::EndBefore(std::chrono::steady_clock::time_point deadline) 
     if (std::chrono::steady_clock::now() >= deadline) return false;
     // Again and again: one that comes between its look at `stopping_` and the ioctl interrupts nothing.
     pthread_kill(thread_, WakeSignal());
+    acknowledged_.notify_all();
     acknowledged_.wait_for(lock, std::chrono::milliseconds(1));
   }
   return true;
@@ -227,12 +228,18 @@ void Monitor::Thread::Violate(const seccomp_notif& notification) {
     if (!StillWaiting(notification.id)) path.reset();
   }
   violated_ = true;
+  const std::shared_ptr<ThreadHold> hold = Hold(notification);
+  const bool held = hold && hold->threads()[0].error == 0;
   {
     // Before the kill: whoever sees the process end finds the reason.
     const std::lock_guard<std::mutex> lock(mutex_);
     report_.violation = std::move(record);
+    if (hold) report_.held = hold->threads()[0];
+    if (held) Notify();
   }
+  if (held) AwaitRelease();
   Kill();
+  if (hold) hold->Release();
   const std::lock_guard<std::mutex> lock(mutex_);
   Notify();
 }

@@ -22,6 +22,8 @@ class Monitor::Thread {
   static void Launch(const std::shared_ptr<Thread>& self);
   MonitorReport Take();
   void Silence();
+  // Ends the wait between a violation and its kill.
+  void Release();
   void Kill();
   // Asks the thread to end, and interrupts it until it has. False at the deadline.
   bool EndBefore(std::chrono::steady_clock::time_point deadline);
@@ -40,6 +42,8 @@ class Monitor::Thread {
   void Admit(uint64_t id);
   void DecideDenial(const seccomp_notif& notification, int32_t answer);
   void Violate(const seccomp_notif& notification);
+  std::shared_ptr<ThreadHold> Hold(const seccomp_notif& notification);
+  void AwaitRelease();
   void Answer(uint64_t id, int error);
   void Send(const seccomp_notif_resp& response);
   bool StillWaiting(uint64_t id) const;
@@ -66,6 +70,7 @@ class Monitor::Thread {
   std::condition_variable acknowledged_;
   bool ended_ = false;
   bool notified_ = false;
+  bool released_ = false;
   std::function<void()> onReport_;
   std::deque<DenialRecord> denials_;
   MonitorReport report_;

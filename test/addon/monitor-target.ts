@@ -152,6 +152,7 @@ export class Watch {
         harmlessPaths: [],
         unknownAbove: 470,
         firstExec: null,
+        holdTime: 0,
         ...options,
       },
       () => {
