@@ -65,7 +65,7 @@ export async function collectStacks(
 export function whyNotHeld(errno: number): string {
   switch (errnoName(errno)) {
     case 'EPERM':
-      return 'the kernel does not let the broker stop the thread (EPERM: ptrace is not permitted here)';
+      return 'the kernel does not let the broker stop the thread (EPERM: ptrace is not permitted here, or somebody else traces it)';
     case 'ESRCH':
       return 'the thread had ended';
     case 'ETIMEDOUT':
@@ -85,16 +85,21 @@ async function walkThreads(
   const walks = threads.map(async (thread): Promise<Walked | undefined> => {
     const place = thread.errno === 0 ? thread : await view.blockedAt(thread.tid);
     if (place === undefined) return undefined;
-    const stack = Number(place.stack);
+    const stack = addressOf(place.stack);
     const snapshot: Snapshot = {
-      instruction: Number(place.instruction),
+      instruction: addressOf(place.instruction),
       stack,
-      frame: Number(thread.frame),
+      frame: addressOf(thread.frame),
       bytes: await memory.read(stack, STACK_BYTES),
     };
     return { thread, snapshot, frames: await walk(snapshot, mappings, files) };
   });
   return (await Promise.all(walks)).filter((walked) => walked !== undefined);
+}
+
+/** Exact; 0 for what is no address of user space. */
+function addressOf(value: bigint): number {
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : 0;
 }
 
 /** By frame: what the memory says of its function, where it is JavaScript. */

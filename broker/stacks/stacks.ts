@@ -1,5 +1,6 @@
+import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
-import type { ProcessView } from '../process/process-view.js';
+import { ifThere, ProcessView } from '../process/process-view.js';
 import type * as collect from './collect.js';
 import type { StackOptions } from './options.js';
 import { noStack, type ThreadStack } from './stack.js';
@@ -14,6 +15,8 @@ export class Stacks {
   readonly #view: ProcessView;
   readonly #program: string;
   readonly #options: Required<StackOptions>;
+  /** A thread has one tracer at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Taken of what is ending. */
   #last: Promise<readonly ThreadStack[]> = Promise.resolve([]);
 
@@ -44,8 +47,15 @@ export class Stacks {
     if (held === null) return [noStack(thread, 'the thread could not be held')];
     const { whyNotHeld } = await load();
     if (held.errno !== 0) return [noStack(thread, whyNotHeld(held.errno))];
-    const others = this.#options.allThreads ? this.#tasks().filter((tid) => tid !== thread) : [];
-    return this.#take(others, HOLD_TIME, [held]);
+    const tasks = this.#tasks();
+    if (tasks.includes(thread)) {
+      const others = this.#options.allThreads ? tasks.filter((tid) => tid !== thread) : [];
+      return this.#take(others, HOLD_TIME, [held]);
+    }
+    // Of a process that the sandboxee started. It is held, so that its number stays its own.
+    using child = ifThere(() => new ProcessView(thread));
+    if (child === undefined) return [noStack(thread, whyNotHeld(constants.errno.ESRCH))];
+    return await new Stacks(child, this.#program, this.#options).#take([], HOLD_TIME, [held]);
   }
 
   /** Undefined where none is asked for such an end. Otherwise when it may be killed: never rejects, and is never late. */
@@ -78,11 +88,22 @@ export class Stacks {
   }
 
   /** @param onRead nothing more is read of the sandboxee */
-  async #take(
+  #take(
     tids: readonly number[],
     time: number,
     alreadyHeld: readonly native.HeldThread[] = [],
     onRead: () => void = () => {},
+  ): Promise<ThreadStack[]> {
+    const taken = this.#turn.then(() => this.#takeNow(tids, time, alreadyHeld, onRead));
+    this.#turn = taken;
+    return taken;
+  }
+
+  async #takeNow(
+    tids: readonly number[],
+    time: number,
+    alreadyHeld: readonly native.HeldThread[],
+    onRead: () => void,
   ): Promise<ThreadStack[]> {
     try {
       const { collectStacks } = await load();

@@ -4,6 +4,9 @@ import type { TrustedFile, TrustedFiles } from './trusted-files.js';
 
 export const MOST_FRAMES = 200;
 
+/** Words. */
+const FARTHEST_SEARCH = 512;
+
 /** What is walked over: a copy of the stack, and where in it the thread was. */
 export interface Snapshot {
   readonly instruction: number;
@@ -33,7 +36,7 @@ interface Registers {
 /**
  * The frames of one thread, from a copy of its stack. Of trusted files by their tables of frames; else by the chain of frame
  * pointers, which Node, V8's own code and what V8 compiles keep. Code without them hides its caller, and the frame after is
- * right again. Each step goes up the stack, whatever it says, or is the last.
+ * right again; where there is nothing else, a frame is searched for. Each step goes up the stack, whatever it says, or is the last.
  */
 export async function walk(snapshot: Snapshot, mappings: readonly Mapping[], files: TrustedFiles): Promise<RawFrame[]> {
   const frames: RawFrame[] = [];
@@ -43,9 +46,9 @@ export async function walk(snapshot: Snapshot, mappings: readonly Mapping[], fil
     const mapping = mappingOf(mappings, instruction);
     if (mapping === undefined && frames.length > 0) break;
     const file = mapping === undefined ? undefined : files.get(mapping.identity);
-    const caller = await byTables(snapshot, registers, instruction, mapping, file);
+    const caller: Registers | undefined = await byTables(snapshot, registers, instruction, mapping, file);
     frames.push({ instruction, mapping, file, tabled: caller !== undefined, frame: registers.frame });
-    const next: Registers | undefined = caller ?? byFramePointer(snapshot, registers);
+    const next = caller ?? byFramePointer(snapshot, registers) ?? bySearch(snapshot, registers, mappings);
     if (next === undefined || next.stack <= registers.stack || next.instruction === 0) break;
     registers = next;
   }
@@ -76,6 +79,23 @@ function byFramePointer(snapshot: Snapshot, { frame, stack }: Registers): Regist
   return saved === undefined || instruction === undefined
     ? undefined
     : { instruction, stack: frame + 16, frame: saved };
+}
+
+/**
+ * Where the frame pointer holds something else, in code without either: the first place above that looks like a frame, one
+ * that points further up, beside a return address. It can be one that is no longer in use.
+ */
+function bySearch(snapshot: Snapshot, { stack }: Registers, mappings: readonly Mapping[]): Registers | undefined {
+  const top = snapshot.stack + snapshot.bytes.length;
+  for (let words = 0; words < FARTHEST_SEARCH; words += 1) {
+    const address = Math.ceil(stack / 8) * 8 + words * 8;
+    const saved = word(snapshot, address);
+    if (saved === undefined || saved <= address || saved >= top || saved % 8 !== 0) continue;
+    const instruction = word(snapshot, address + 8);
+    if (instruction === undefined || mappingOf(mappings, instruction - 1) === undefined) continue;
+    return { instruction, stack: address + 16, frame: saved };
+  }
+  return undefined;
 }
 
 /** Of the copy; undefined beyond it. */
