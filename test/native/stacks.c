@@ -79,7 +79,8 @@ static napi_value call(napi_env env, napi_callback_info info) {
 static napi_value in_child(napi_env env, napi_callback_info info) {
   napi_value values[1];
   arguments(env, info, values, 1);
-  if (syscall(SYS_clone, 17, 0, 0, 0, 0) == 0) _exit((int)syscall((long)word(env, values[0]), 2, 1, 0));
+  long number = (long)word(env, values[0]);
+  if (syscall(SYS_clone, 17, 0, 0, 0, 0) == 0) _exit((int)syscall(number, 2, 1, 0));
   return NULL;
 }
 

@@ -87,7 +87,10 @@ describe('dump()', () => {
     expect(started).to.equal(100);
     const stacks = await sandboxee.dump();
     expect(stacks.length).to.be.greaterThan(100);
-    expect(stacks.filter((stack) => 'frames' in stack), stacks.map(describeStack).join('\n')).to.have.length(64);
+    expect(
+      stacks.filter((stack) => 'frames' in stack),
+      stacks.map(describeStack).join('\n'),
+    ).to.have.length(64);
     const rest = stacks.filter((stack) => 'missing' in stack);
     for (const { missing } of rest) expect(missing).to.equal('only 64 threads are looked at');
   });

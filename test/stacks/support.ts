@@ -1,4 +1,11 @@
-import { policies, type Result, type Sandboxee, type StackFrame, type ThreadStack } from '../../broker/index.js';
+import {
+  describeResult,
+  policies,
+  type Result,
+  type Sandboxee,
+  type StackFrame,
+  type ThreadStack,
+} from '../../broker/index.js';
 import { attackAddon } from '../support/build.js';
 import { begin, type Kit, launchPuppet, type PuppetOptions } from '../support/puppet.js';
 
@@ -41,7 +48,7 @@ export async function violationBy(
 export async function violationOf(sandboxee: Sandboxee): Promise<ViolationResult> {
   const result = await sandboxee.result;
   if (result.status !== 'violation' || result.kind === 'protocol') {
-    throw new Error(`a violation was expected, not ${result.status}`);
+    throw new Error(`a violation was expected: ${describeResult(result)}; ${result.stderr}`);
   }
   return result;
 }
