@@ -61,7 +61,7 @@ export class Session {
   #sampler: Sampler | undefined;
   #monitor: Monitor | undefined;
   #stacks: Stacks | undefined;
-  #telling: Promise<void> = Promise.resolve();
+  #stackTold: Promise<void> = Promise.resolve();
   #view: ProcessView | undefined;
   #passing: Promise<void> = Promise.resolve();
   #gone = false;
@@ -236,7 +236,7 @@ export class Session {
       return;
     }
     this.#cause = { status: 'violation', ...offence, stack: noStack(thread, 'it has not been taken yet') };
-    this.#telling = this.#stacks.ofViolation(thread, held, release).then((stack) => {
+    this.#stackTold = this.#stacks.ofViolation(thread, held, release).then((stack) => {
       const violation = { ...offence, stack };
       this.#cause = { status: 'violation', ...violation };
       this.#tell(violation);
@@ -305,7 +305,7 @@ export class Session {
   async #takeInTheLast(): Promise<readonly ThreadStack[]> {
     this.#monitor?.report();
     const stacks = (await this.#stacks?.last) ?? [];
-    await this.#telling;
+    await this.#stackTold;
     this.#monitor?.[Symbol.dispose]();
     const { stdout, stderr } = this.#output;
     await Promise.all([stdout?.finish(), stderr?.finish(), this.comms.finish(END_PATIENCE)]);

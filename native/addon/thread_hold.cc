@@ -21,7 +21,20 @@ constexpr std::chrono::milliseconds kMostToSettle(100);
 constexpr std::chrono::microseconds kSettleRound(100);
 constexpr std::chrono::milliseconds kHoldRound(2);
 constexpr size_t kStackBytes = 256 * 1024;
-constexpr int kEventShift = 16;
+constexpr int kEventShift = 8;
+constexpr int kSignalMask = 0x7f;
+
+enum class Fate { Running, Stopped, Dead };
+
+// `code`: the signal, and above it the ptrace event. An end is left for the parent to wait for, which may be ourselves.
+Fate FateOf(pid_t tid, int* code) {
+  siginfo_t info{};
+  if (waitid(P_PID, id_t(tid), &info, WSTOPPED | WNOHANG | __WALL) < 0) return Fate::Dead;
+  *code = info.si_status;
+  if (info.si_pid != 0) return Fate::Stopped;
+  if (waitid(P_PID, id_t(tid), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) return Fate::Dead;
+  return info.si_pid == 0 ? Fate::Running : Fate::Dead;
+}
 
 }  // namespace
 
@@ -104,16 +117,16 @@ void ThreadHold::Settle() {
 bool ThreadHold::Collect(size_t index) {
   HeldThread& thread = threads_[index];
   if (stopped_[index] || thread.error != ETIMEDOUT) return false;
-  int status = 0;
-  const pid_t found = waitpid(thread.tid, &status, WNOHANG | __WALL);
-  if (found == 0) return true;
-  if (found < 0 || !WIFSTOPPED(status)) {
+  int code = 0;
+  const Fate fate = FateOf(thread.tid, &code);
+  if (fate == Fate::Running) return true;
+  if (fate == Fate::Dead) {
     thread.error = ESRCH;
     return false;
   }
   stopped_[index] = true;
   // The stop that we asked for carries no signal; one that was on its way by itself is handed on.
-  signals_[index] = (status >> kEventShift) == 0 ? WSTOPSIG(status) : 0;
+  signals_[index] = (code >> kEventShift) == 0 ? code & kSignalMask : 0;
   thread.error = ReadRegisters(thread.tid, &thread.registers);
   return false;
 }
@@ -122,9 +135,8 @@ bool ThreadHold::SomeLive() {
   bool live = false;
   for (size_t index = 0; index < threads_.size(); index++) {
     if (!stopped_[index]) continue;
-    int status = 0;
-    const pid_t found = waitpid(threads_[index].tid, &status, WNOHANG | __WALL);
-    if (found < 0 || (found > 0 && !WIFSTOPPED(status))) stopped_[index] = false;
+    int code = 0;
+    if (FateOf(threads_[index].tid, &code) == Fate::Dead) stopped_[index] = false;
     live = live || stopped_[index];
   }
   return live;

@@ -160,6 +160,7 @@ describe('environments', () => {
           harmlessPaths: [],
           unknownAbove: 470,
           firstExec: null,
+          holdTime: 0,
         },
       },
     );

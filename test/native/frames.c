@@ -6,10 +6,7 @@ static volatile int sink;
 
 __attribute__((noinline)) void waiting(int fd) {
   close(fd);
-  for (;;) {
-    pause();
-    sink++;
-  }
+  while (sink >= 0) pause();
 }
 
 __attribute__((noinline)) int recurse(int depth, int fd) {
