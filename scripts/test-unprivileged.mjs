@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const NOBODY = 65534;
-const SUITES = ['end-to-end', 'gate', 'attacks', 'limits', 'life', 'channel'];
+const SUITES = ['end-to-end', 'gate', 'attacks', 'limits', 'life', 'channel', 'stacks'];
 const PARTS = [
   'package.json',
   '.mocharc.json',

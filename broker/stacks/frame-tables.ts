@@ -1,14 +1,11 @@
-import { type ElfFile, type Section, wordAt } from './elf-file.js';
+import { type ElfFile, wordAt } from './elf-file.js';
+import { type FrameIndex, frameIndex, PC_RELATIVE_INT32 } from './frame-index.js';
 
 /** DWARF's numbers for x86-64: System V ABI, figure 3.36. */
 const FRAME_POINTER = 6;
 const STACK_POINTER = 7;
 const RETURN_ADDRESS = 16;
 
-/** The encodings that GNU's and LLVM's linkers write for x86-64: LSB Core, "DWARF Extensions". */
-const PC_RELATIVE_INT32 = 0x1b;
-const DATA_RELATIVE_INT32 = 0x3b;
-const UINT32 = 0x03;
 const OMITTED = 0xff;
 
 const LONGEST_RECORD = 64 * 1024;
@@ -30,27 +27,17 @@ export interface FrameRow {
  */
 export class FrameTables {
   readonly #file: ElfFile;
-  readonly #header: Section;
-  readonly #index: Buffer;
+  readonly #index: FrameIndex;
   readonly #rows = new Map<number, FrameRow | undefined>();
 
-  private constructor(file: ElfFile, header: Section, index: Buffer) {
+  private constructor(file: ElfFile, index: FrameIndex) {
     this.#file = file;
-    this.#header = header;
     this.#index = index;
   }
 
   static async of(file: ElfFile): Promise<FrameTables | undefined> {
-    const header = file.section('.eh_frame_hdr');
-    if (header === undefined || process.arch !== 'x64') return undefined;
-    const index = await file.contents(header);
-    const readable =
-      index.length >= 12 &&
-      index[0] === 1 &&
-      index[1] === PC_RELATIVE_INT32 &&
-      index[2] === UINT32 &&
-      index[3] === DATA_RELATIVE_INT32;
-    return readable ? new FrameTables(file, header, index) : undefined;
+    const index = process.arch === 'x64' ? await frameIndex(file) : undefined;
+    return index === undefined ? undefined : new FrameTables(file, index);
   }
 
   /** @param address in the file's own addresses */
@@ -60,15 +47,16 @@ export class FrameTables {
   }
 
   async #find(address: number): Promise<FrameRow | undefined> {
-    const description = this.#search(address - this.#header.address);
-    const offset = description === undefined ? undefined : this.#file.offsetOf(description + this.#header.address);
+    const { base } = this.#index;
+    const description = this.#search(address - base);
+    const offset = description === undefined ? undefined : this.#file.offsetOf(description + base);
     if (description === undefined || offset === undefined) return undefined;
     const record = await this.#record(offset);
     if (record === undefined) return undefined;
     const common = await this.#record(offset + 4 - record.readUInt32LE(4));
     if (common === undefined || common.readUInt32LE(4) !== 0) return undefined;
     try {
-      return interpret(record, common, description + this.#header.address, address);
+      return interpret(record, common, description + base, address);
     } catch (error) {
       // It ended before it should have.
       if (error instanceof RangeError) return undefined;
@@ -78,14 +66,15 @@ export class FrameTables {
 
   /** Of the last function that starts at or before it; both relative to the index. */
   #search(address: number): number | undefined {
+    const { entries } = this.#index;
     let low = 0;
-    let high = Math.min(this.#index.readUInt32LE(8), Math.floor((this.#index.length - 12) / 8));
+    let high = Math.floor(entries.length / 8);
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#index.readInt32LE(12 + middle * 8) <= address) low = middle + 1;
+      if (entries.readInt32LE(middle * 8) <= address) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? undefined : this.#index.readInt32LE(12 + (low - 1) * 8 + 4);
+    return low === 0 ? undefined : entries.readInt32LE(low * 8 - 4);
   }
 
   /** With its length field, so that places in it are those in the file. */
