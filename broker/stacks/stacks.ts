@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { ifThere, ProcessView } from '../process/process-view.js';
 import type * as collect from './collect.js';
@@ -6,7 +5,7 @@ import type { StackOptions } from './options.js';
 import { noStack, type ThreadStack } from './stack.js';
 
 /** How long the end of a sandboxee waits for its stacks, at most. Milliseconds; the other threads run on for as long. */
-export const HOLD_TIME = 500;
+export const HOLD_TIME = 1000;
 /** `dump()` lets the threads go on after this, whatever has been read by then. Milliseconds. */
 const DUMP_TIME = 2000;
 
@@ -54,7 +53,7 @@ export class Stacks {
     }
     // Of a process that the sandboxee started. It is held, so that its number stays its own.
     using child = ifThere(() => new ProcessView(thread));
-    if (child === undefined) return [noStack(thread, whyNotHeld(constants.errno.ESRCH))];
+    if (child === undefined) return [noStack(thread, 'it was gone before its stack was read')];
     return await new Stacks(child, this.#program, this.#options).#take([], HOLD_TIME, [held]);
   }
 
