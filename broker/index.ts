@@ -60,6 +60,7 @@ export {
   type Violation,
 } from './result.js';
 export type { Sandboxee } from './sandboxee.js';
+export type { StackOptions } from './stacks/options.js';
 export {
   type ClaimedFunction,
   describeStack,
@@ -67,4 +68,3 @@ export {
   type StackFrame,
   type ThreadStack,
 } from './stacks/stack.js';
-export type { StackOptions } from './stacks/options.js';
