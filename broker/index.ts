@@ -72,3 +72,11 @@ export {
   type Violation,
 } from './result.js';
 export type { Sandboxee } from './sandboxee.js';
+export type { StackOptions } from './stacks/options.js';
+export {
+  type ClaimedFunction,
+  describeStack,
+  type Stack,
+  type StackFrame,
+  type ThreadStack,
+} from './stacks/stack.js';

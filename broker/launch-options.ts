@@ -3,6 +3,7 @@ import type { Executor } from './executor.js';
 import type { Hooks } from './hooks.js';
 import type { Limits } from './limits.js';
 import { Policy } from './policy/index.js';
+import { checkStacks, type StackOptions } from './stacks/options.js';
 
 /** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
 export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
@@ -18,9 +19,11 @@ export interface LaunchOptions {
   readonly hooks?: Hooks;
   /** Further files and folders that the host runs or trusts, such as the policy’s own: no grant of the policy makes them writable. */
   readonly trusted?: readonly string[];
+  /** When the stacks of its threads are taken for the result. */
+  readonly stacks?: StackOptions;
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted', 'stacks'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {
@@ -38,7 +41,7 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!(options.policy instanceof Policy)) {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
-  const { limits, signal, speculation, trusted = [] } = options;
+  const { limits, signal, speculation, trusted = [], stacks } = options;
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
   }
@@ -51,4 +54,5 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!Array.isArray(trusted) || !trusted.every((path) => typeof path === 'string' && path.startsWith('/'))) {
     throw new OptionError('launch().trusted', 'it is a list of absolute paths');
   }
+  if (stacks !== undefined) checkStacks(stacks);
 }

@@ -18,6 +18,7 @@ import type { Trusted } from './plan/trusted.js';
 import { plannedLayers } from './planned-layers.js';
 import { launcherProgram, type Policy } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
+import { DEFAULT_STACKS, type StackOptions } from './stacks/options.js';
 import { startOf } from './start.js';
 import { trustedBy } from './trusted-by.js';
 
@@ -40,6 +41,12 @@ export interface Preparation extends Disposable {
   readonly ownAccount: boolean;
   readonly signal: AbortSignal | undefined;
   readonly hooks: ResolvedHooks;
+  /**
+   * The Node binary: of this and of what it links alone may a report parse ELF structures. A program that is no Node is not
+   * trusted with that, however it came here.
+   */
+  readonly trustedProgram: string;
+  readonly stacks: Required<StackOptions>;
 }
 
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
@@ -99,6 +106,8 @@ export async function prepare(
       ownAccount,
       signal: options.signal,
       hooks,
+      trustedProgram: executor.kind === 'node' ? executor.execPath : process.execPath,
+      stacks: { ...DEFAULT_STACKS, ...options.stacks },
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {

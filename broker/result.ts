@@ -2,6 +2,7 @@ import type { Layer } from './layers.js';
 import { type HeldLimit, LIMIT_RULES } from './limits.js';
 import type { DescribedSyscall } from './policy/describe.js';
 import type { Reason } from './policy/index.js';
+import { describeStack, type ThreadStack } from './stacks/stack.js';
 
 /** A syscall that came to the monitor: what was asked, and who asked. Text in it is escaped and bounded. */
 export interface ReportedSyscall extends DescribedSyscall {
@@ -48,13 +49,20 @@ export interface Aftermath {
   readonly layers: readonly Layer[];
   /** The last denials, oldest first; at most 64. */
   readonly denials: readonly Denial[];
+  /** As `stacks` of the launch asked for; of a violation, its own thread's first. */
+  readonly stacks: readonly ThreadStack[];
   /** The end of what the sandboxee wrote to its stderr, escaped; at most 4 KiB. */
   readonly stderr: string;
 }
 
+/** `architecture`: made through another architecture's door, such as `int 0x80`. */
+export interface SyscallOffence {
+  readonly kind: 'syscall' | 'architecture';
+  readonly syscall: RefusedSyscall;
+}
+
 export type Violation =
-  | { readonly kind: 'syscall'; readonly syscall: RefusedSyscall }
-  | { readonly kind: 'architecture'; readonly syscall: RefusedSyscall }
+  | (SyscallOffence & { readonly stack: ThreadStack })
   | { readonly kind: 'protocol'; readonly detail: string };
 
 /** How a sandboxee ended, before it is joined with its `Aftermath`. */
@@ -82,8 +90,18 @@ export type Ending =
 
 export type Result = Ending & Aftermath;
 
+/** One sentence for people, and below it, indented, the stacks that were taken. */
+export function describeResult(result: Ending | Result): string {
+  return [describeEnding(result), ...stacksOf(result).map(describeStack)].join('\n');
+}
+
+function stacksOf(result: Ending | Result): readonly ThreadStack[] {
+  if ('stacks' in result) return result.stacks;
+  return result.status === 'violation' && result.kind !== 'protocol' ? [result.stack] : [];
+}
+
 /** One sentence for people; for a violation by a syscall a second line, with the rule and what would allow it. */
-export function describeResult(result: Ending): string {
+export function describeEnding(result: Ending): string {
   switch (result.status) {
     case 'ok':
       return `exited with code ${result.exitCode}`;

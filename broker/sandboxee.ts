@@ -6,6 +6,7 @@ import type { Layer } from './layers.js';
 import { checkedLimit } from './resolve-limits.js';
 import type { Result } from './result.js';
 import type { Session } from './session.js';
+import type { ThreadStack } from './stacks/stack.js';
 
 /**
  * The broker's handle on an untrusted process. Nothing that the process does makes a method of this throw, but for those of
@@ -70,6 +71,15 @@ export class Sandboxee implements AsyncDisposable {
   /** Ends it and every process that it started, at once. `result` says `killed`, unless another cause came first. */
   kill(reason = 'kill() was called'): void {
     this.#session.end({ status: 'killed', reason });
+  }
+
+  /**
+   * The stack of every thread, whatever it is doing: at most 64, and 200 frames each. It is stopped for a few milliseconds
+   * meanwhile, at most 2 s: a blocking call is restarted, or for a few such as epoll_wait returns EINTR, as after SIGCONT. Where
+   * there is none, `missing` says why. Never rejects; empty once it has ended.
+   */
+  dump(): Promise<readonly ThreadStack[]> {
+    return this.#session.dump();
   }
 
   /** Kills it if it still runs, drops what was received and not taken, and resolves with the result. Idempotent. */

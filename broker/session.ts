@@ -26,11 +26,13 @@ import { ProcessView, pidOf } from './process/process-view.js';
 import { Sampler } from './process/sampler.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
 import { Reports } from './reports.js';
-import type { Aftermath, Ending, ResourceUsage, Result, Violation } from './result.js';
+import type { Aftermath, Ending, ResourceUsage, Result, SyscallOffence, Violation } from './result.js';
 import { openFilesLimit } from './rlimits.js';
 import type { Sandboxee } from './sandboxee.js';
 import { type Sealed, type Sealing, sealBeforeExec, sealLate } from './seal.js';
 import { fromEarlyEnd, fromGateError, fromStepFailure, tooLate } from './setup-errors.js';
+import { noStack, type ThreadStack } from './stacks/stack.js';
+import { HOLD_TIME, Stacks } from './stacks/stacks.js';
 import { wire } from './wiring.js';
 
 /** For the last of what it sent, when somebody else holds its end of the socket. Milliseconds. */
@@ -60,6 +62,8 @@ export class Session {
   #layers: readonly Layer[];
   #sampler: Sampler | undefined;
   #monitor: Monitor | undefined;
+  #stacks: Stacks | undefined;
+  #stackTold: Promise<void> = Promise.resolve();
   #view: ProcessView | undefined;
   #passing: Promise<void> = Promise.resolve();
   #inStartedHook = false;
@@ -122,8 +126,15 @@ export class Session {
   /** Kills the tree. The first cause counts: also a violation that the monitor has seen and not yet had the time to tell. */
   end(cause: Ending): void {
     this.#monitor?.report();
+    const before = this.#cause === undefined ? this.#stacks?.beforeEnd(cause.status) : undefined;
     this.#cause ??= cause;
-    this.#process.kill();
+    if (before === undefined) this.#process.kill();
+    else void before.then(() => this.#process.kill());
+  }
+
+  /** The stack of every thread, while it runs; empty once it has ended. */
+  async dump(): Promise<readonly ThreadStack[]> {
+    return (await this.#stacks?.dump()) ?? [];
   }
 
   /** From the launcher's start to *go*. Resolves with whether it got there; if not, `result` says why. */
@@ -148,6 +159,7 @@ export class Session {
     const sandboxee = this.#held.add(new ProcessView(pidOf(pidfd)));
     this.#view = sandboxee;
     this.#watch(launcher, sandboxee);
+    this.#stacks = new Stacks(sandboxee, this.#preparation.trustedProgram, this.#preparation.stacks);
 
     const started = (): Promise<void> => this.#callStarted(handle);
     const monitor = (listener: number): void => this.#startMonitor(listener, pidfd, sandboxee.pid);
@@ -209,16 +221,37 @@ export class Session {
   }
 
   #startMonitor(listener: number, pidfd: number, tid: number): void {
-    const { policy, fds, mode, hooks } = this.#preparation;
+    const { policy, fds, mode, hooks, stacks } = this.#preparation;
     const { execveat: number, argument } = firstExecOf(policy.compile(fds.comms));
     const begins = mode === 'exec' ? { tid, number, argument } : undefined;
     const handlers = this.#reports.handlers({
-      onViolation: (violation) => this.#violated(violation),
+      onViolation: (offence, held) => this.#offended(offence, held),
       onFailure: (message) => {
         this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
       },
     });
-    this.#monitor = new Monitor(listener, pidfd, { policy, comms: fds.comms, begins, hooks }, handlers);
+    this.#monitor = new Monitor(
+      listener,
+      pidfd,
+      { policy, comms: fds.comms, begins, hooks, holdTime: stacks.violation ? HOLD_TIME : 0 },
+      handlers,
+    );
+  }
+
+  /** The cause is known at once; the stack, and with it the event, comes a moment later. */
+  #offended(offence: SyscallOffence, held: native.HeldThread | null): void {
+    const release = (): void => this.#monitor?.release();
+    const { thread } = offence.syscall;
+    if (this.#cause !== undefined || this.#stacks === undefined) {
+      release();
+      return;
+    }
+    this.#cause = { status: 'violation', ...offence, stack: noStack(thread, 'it has not been taken yet') };
+    this.#stackTold = this.#stacks.ofViolation(thread, held, release).then((stack) => {
+      const violation = { ...offence, stack };
+      this.#cause = { status: 'violation', ...violation };
+      this.#reports.violated(violation);
+    });
   }
 
   #violated(violation: Violation): void {
@@ -253,8 +286,9 @@ export class Session {
   async #finish(end: ProcessEnd): Promise<Result> {
     const usage = usageOf(end);
     let ending: Ending;
+    let stacks: readonly ThreadStack[] = [];
     try {
-      await this.#takeInTheLast();
+      stacks = await this.#takeInTheLast();
       ending = this.#cameTooLate(end) ? this.#explain(end, usage) : (this.#cause ?? this.#explain(end, usage));
       this.pool.close();
       this.#held[Symbol.dispose]();
@@ -265,6 +299,7 @@ export class Session {
       usage,
       layers: this.#layers,
       denials: this.#reports.denials,
+      stacks,
       stderr: this.#output.stderr?.tail ?? '',
     };
     const result: Result = { ...ending, ...aftermath };
@@ -273,13 +308,16 @@ export class Session {
     return result;
   }
 
-  async #takeInTheLast(): Promise<void> {
+  async #takeInTheLast(): Promise<readonly ThreadStack[]> {
     this.#monitor?.report();
+    const stacks = (await this.#stacks?.last) ?? [];
+    await this.#stackTold;
     this.#monitor?.[Symbol.dispose]();
     const { stdout, stderr } = this.#output;
     await Promise.all([stdout?.finish(), stderr?.finish(), this.comms.finish(END_PATIENCE)]);
     // What it said of its failure may be among the last that it sent, and nothing of what is released may be in use.
     await this.#passing.catch(() => {});
+    return stacks;
   }
 
   /** It had ended by itself when it was killed: the launcher could still tell how. */

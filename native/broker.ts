@@ -75,6 +75,16 @@ export interface PermittedRecord extends SyscallRecord {
 /** What `answerTraced` takes; above 0, an errno. */
 export const TracedAnswer = { Deny: -1, Allow: 0 } as const;
 
+/** A thread that was stopped for its registers. */
+export interface HeldThread {
+  tid: number;
+  /** 0, or why it could not be stopped: the registers are then 0. ETIMEDOUT: it is in a wait that only SIGKILL ends. */
+  errno: number;
+  instruction: bigint;
+  stack: bigint;
+  frame: bigint;
+}
+
 export interface MonitorReport {
   /** The latest 64 since the last `take()`. */
   denials: DenialRecord[];
@@ -86,6 +96,8 @@ export interface MonitorReport {
   permittedDropped: number;
   /** The first; stays in every later report. */
   violation: SyscallRecord | null;
+  /** The thread of the violation: where its errno is 0, it is stopped, and the kill waits for `release()`. */
+  held: HeldThread | null;
   /** hangup: nobody is under the filter any more. failed: the monitor could not go on, and has killed its sandboxee. */
   ended: 'running' | 'hangup' | 'failed';
   failure: string | null;
@@ -115,6 +127,8 @@ export interface MonitorOptions {
   program: Uint8Array;
   /** The execveat by which a filtered program begins, admitted once: its thread, its number, its sixth argument. */
   firstExec: FirstExec | null;
+  /** For how long the thread of a violation is held before the kill, at most. Milliseconds; 0: not at all. */
+  holdTime: number;
 }
 
 export interface FirstExec {
@@ -129,6 +143,8 @@ export interface Monitor {
   takeTraced(): TracedRecord[];
   /** Once for each id. False where its caller waits no more. */
   answerTraced(id: bigint, answer: number): boolean;
+  /** What is held for its stack can be killed now. */
+  release(): void;
   /** Kills, ends the thread, closes the listener. Idempotent. Waits 100 ms at most. */
   stop(): void;
 }
@@ -162,6 +178,22 @@ export interface BrokerBinding extends SharedBinding {
   /** flock, without waiting: false where another has it. Held until the last duplicate of the fd is closed. */
   lock(fd: number): boolean;
   probe(): KernelFeatures;
+  /**
+   * Stops threads, at most 1024, tells their registers once they have stopped or 100 ms later, and lets them go on when the
+   * function is called that it returns, or `mostMs` later. A blocking call that was interrupted is restarted; epoll_wait
+   * and a few more return EINTR, as signal(7) says of a stop.
+   */
+  holdThreads(tids: number[], mostMs: number, onSettled: (threads: HeldThread[]) => void): () => void;
+  /**
+   * Reads pairs of address and length from a process, at most 1024 and together 1 MiB, on the thread pool. The bytes are
+   * at the places where they would all be; `lengths` says how many of each could be read. Its owner may have written
+   * anything there, and may be writing.
+   */
+  readMemory(
+    pid: number,
+    ranges: BigUint64Array,
+    callback: (error: Error | null, bytes: Buffer, lengths: number[]) => void,
+  ): void;
   /** `onReport` is called once, and then not again before the next `take()`; and the same for `takeTraced()`. */
   Monitor: new (
     options: MonitorOptions,
@@ -186,6 +218,8 @@ export const {
   limitOpenFiles,
   lock,
   probe,
+  holdThreads,
+  readMemory,
   Monitor,
 } = binding;
 

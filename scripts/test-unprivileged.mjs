@@ -6,7 +6,18 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const NOBODY = 65534;
-const SUITES = ['end-to-end', 'gate', 'attacks', 'confinement', 'libraries', 'limits', 'life', 'channel', 'hooks'];
+const SUITES = [
+  'end-to-end',
+  'gate',
+  'attacks',
+  'confinement',
+  'libraries',
+  'limits',
+  'life',
+  'channel',
+  'hooks',
+  'stacks',
+];
 const PARTS = [
   'package.json',
   '.mocharc.json',

@@ -28,7 +28,7 @@ const failed = VERSIONS.filter((version) => {
   const node = binaryOf(version);
   console.log(`\n== ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`);
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
-  const { status } = spawnSync(node, [mocha, '--spec', 'dist/test/end-to-end/**/*.test.js'], {
+  const { status } = spawnSync(node, [mocha, '--spec', 'dist/test/{end-to-end,stacks}/**/*.test.js'], {
     cwd: root,
     stdio: 'inherit',
   });

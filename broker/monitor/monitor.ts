@@ -4,7 +4,7 @@ import { errnoName } from '../kernel-names.js';
 import { describeArchitecture, describeSyscall } from '../policy/describe.js';
 import { foreignReason, type Policy, type Reason } from '../policy/index.js';
 import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
-import type { Denial, PermittedSyscall, ReportedSyscall, Violation } from '../result.js';
+import type { Denial, PermittedSyscall, ReportedSyscall, SyscallOffence } from '../result.js';
 import { TracedCalls } from './traced-calls.js';
 
 export interface MonitorHandlers {
@@ -13,8 +13,11 @@ export interface MonitorHandlers {
   readonly onDropped: (count: number) => void;
   readonly onPermitted: (permitted: PermittedSyscall) => void;
   readonly onPermittedDropped: (count: number) => void;
-  /** The tree is already killed. */
-  readonly onViolation: (violation: Violation) => void;
+  /**
+   * Called once. The tree is already killed, unless the thread is held for its stack: then it is killed when `release()`
+   * is called, or the time to hold is over.
+   */
+  readonly onViolation: (offence: SyscallOffence, held: native.HeldThread | null) => void;
   /** The monitor cannot go on, and has killed the tree. */
   readonly onFailure: (message: string) => void;
   readonly onHookError: (error: unknown) => void;
@@ -28,6 +31,8 @@ export interface Monitored {
   /** The exec that begins the program, where the filter was there before it. */
   readonly begins: native.FirstExec | undefined;
   readonly hooks: ResolvedHooks;
+  /** For how long the thread of a violation is held, at most. Milliseconds; 0 is not at all. */
+  readonly holdTime: number;
 }
 
 /** Least milliseconds between two reports: the monitor kills by itself, so that nothing waits for them but the telling. */
@@ -48,16 +53,17 @@ export class Monitor implements Disposable {
   #denied: { readonly record: native.SyscallRecord; readonly reason: Reason } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastReport = -PAUSE;
+  #violated = false;
 
   /** @param listener owned from now on, also when this throws */
   constructor(listener: number, killPidfd: number, monitored: Monitored, handlers: MonitorHandlers) {
-    const { policy, comms, begins, hooks } = monitored;
+    const { policy, comms, begins, hooks, holdTime } = monitored;
     this.#handlers = handlers;
     this.#policy = policy;
     this.#comms = comms;
     const { harmlessPaths, ...compiled } = policy.compile(comms);
     this.#native = new native.Monitor(
-      { listener, killPidfd, ...compiled, harmlessPaths: [...harmlessPaths], firstExec: begins ?? null },
+      { listener, killPidfd, ...compiled, harmlessPaths: [...harmlessPaths], firstExec: begins ?? null, holdTime },
       () => this.#wake(),
     );
     this.#traced = new TracedCalls(this.#native, {
@@ -85,7 +91,7 @@ export class Monitor implements Disposable {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#lastReport = performance.now();
-    const { denials, dropped, permitted, permittedDropped, violation, failure } = this.#native.take();
+    const { denials, dropped, permitted, permittedDropped, violation, held, failure } = this.#native.take();
     for (const { count, ...record } of permitted) this.#handlers.onPermitted({ ...describe(record), count });
     if (permittedDropped > 0) this.#handlers.onPermittedDropped(permittedDropped);
     for (const { errno, ...record } of denials) {
@@ -93,11 +99,19 @@ export class Monitor implements Disposable {
       this.#handlers.onDenial({ ...describe(record), errno: errnoName(errno), reason });
     }
     if (dropped > 0) this.#handlers.onDropped(dropped);
-    if (violation) this.#handlers.onViolation(this.#violationOf(violation));
+    if (violation && !this.#violated) {
+      this.#violated = true;
+      this.#handlers.onViolation(this.#offenceOf(violation), held);
+    }
     if (failure !== null) this.#handlers.onFailure(failure);
   }
 
-  #violationOf(record: native.SyscallRecord): Violation {
+  /** What was held for its stack is killed. */
+  release(): void {
+    this.#native.release();
+  }
+
+  #offenceOf(record: native.SyscallRecord): SyscallOffence {
     const syscall = describe(record);
     if (!isNative(record, this.#policy.arch)) {
       return { kind: 'architecture', syscall: { ...syscall, reason: foreignReason(syscall.architecture) } };

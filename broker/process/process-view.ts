@@ -149,6 +149,29 @@ export class ProcessView implements Disposable {
     return text.split('\n').map((line) => line.slice(73).trim());
   }
 
+  /** Whole. On the thread pool, as `mapNames()`. */
+  maps(): Promise<string> {
+    return readFile(this.#path('maps'), 'latin1');
+  }
+
+  /** As the thread has set it: any bytes but NUL, at most 15. Empty where it has ended. */
+  threadName(tid: number): string {
+    return ifThere(() => this.#read(`task/${tid}/comm`).replace(/\n$/, '')) ?? '';
+  }
+
+  /** Where a thread is that waits in a syscall; undefined where it runs, or the kernel does not tell. */
+  async blockedAt(tid: number): Promise<{ readonly instruction: bigint; readonly stack: bigint } | undefined> {
+    const text = await readFile(this.#path(`task/${tid}/syscall`), 'latin1').catch(() => '');
+    const [stack, instruction] = text.trim().split(' ').slice(-2);
+    if (!stack?.startsWith('0x') || !instruction?.startsWith('0x')) return undefined;
+    return { instruction: BigInt(instruction), stack: BigInt(stack) };
+  }
+
+  /** False after its end: its number may then be another's. */
+  exists(): boolean {
+    return this.#open && ifThere(() => this.status()) !== undefined;
+  }
+
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;

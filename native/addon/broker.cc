@@ -21,6 +21,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineLock(env, exports);
   DefineProbe(env, exports);
   DefineMonitor(env, exports);
+  DefineReadMemory(env, exports);
+  DefineThreadHold(env, exports);
   exports.Set("Endpoint", Endpoint::Define(env));
   return exports;
 }

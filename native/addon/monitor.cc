@@ -25,6 +25,7 @@ MonitorReport Monitor::Take() { return thread_->Take(); }
 std::vector<TracedRecord> Monitor::TakeTraced() { return thread_->TakeTraced(); }
 
 bool Monitor::AnswerTraced(uint64_t id, int32_t answer) { return !stopped_ && thread_->AnswerTraced(id, answer); }
+void Monitor::Release() { thread_->Release(); }
 
 void Monitor::Stop() {
   if (stopped_) return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "filter_program.h"
 #include "owned_fds.h"
+#include "thread_hold.h"
 
 namespace sallyport {
 
@@ -91,6 +93,8 @@ struct MonitorOptions {
   std::optional<FirstExec> firstExec;
   // Where an answer has kByFilter: the filter that the sandboxee is under.
   std::optional<FilterProgram> program;
+  // For how long the thread of a violation is held, at most, before the kill: 0 is not at all.
+  std::chrono::milliseconds holdTime;
 };
 
 struct MonitorReport {
@@ -100,6 +104,8 @@ struct MonitorReport {
   std::vector<PermittedRecord> permitted;
   uint64_t permittedDropped = 0;
   std::optional<SyscallRecord> violation;
+  // The thread of the violation, where it is held.
+  std::optional<HeldThread> held;
   Ended ended = Ended::Running;
   std::string failure;
 };
@@ -117,6 +123,8 @@ class Monitor {
   std::vector<TracedRecord> TakeTraced();
   // Each once. False where the caller waits no more: it was killed, or everything is.
   bool AnswerTraced(uint64_t id, int32_t answer);
+  // What is held can be killed.
+  void Release();
   // Kills the sandboxee, ends the thread, closes the listener. onReport is not called again. Idempotent.
   void Stop();
 

@@ -13,12 +13,14 @@
 #include "broker.h"
 #include "errors.h"
 #include "monitor.h"
+#include "registers_value.h"
 
 namespace sallyport {
 namespace {
 
 constexpr size_t kMostSyscalls = 4096;
 constexpr size_t kMostHarmlessPaths = 1024;
+constexpr int64_t kLongestHoldMs = 5000;
 
 Napi::Value RequireTypedArray(const Napi::Value& value, napi_typedarray_type type, const char* name) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
@@ -91,6 +93,7 @@ MonitorOptions OptionsArgument(const Napi::Value& value) {
   options.program = ProgramArgument(from.Get("program"), options.answers);
   options.unknownAbove = uint32_t(IntegerArgument(from.Get("unknownAbove"), "unknownAbove", 0, UINT_MAX));
   options.firstExec = FirstExecArgument(from.Get("firstExec"));
+  options.holdTime = std::chrono::milliseconds(IntegerArgument(from.Get("holdTime"), "holdTime", 0, kLongestHoldMs));
   options.victim = UniqueFd(fcntl(killPidfd, F_DUPFD_CLOEXEC, 0));
   if (options.victim.get() < 0) {
     throw SystemError(value.Env(), errno, "fcntl", "F_DUPFD_CLOEXEC of pidfd " + std::to_string(killPidfd));
@@ -136,6 +139,7 @@ class MonitorBinding : public Napi::ObjectWrap<MonitorBinding> {
                            InstanceMethod("take", &MonitorBinding::Take),
                            InstanceMethod("takeTraced", &MonitorBinding::TakeTraced),
                            InstanceMethod("answerTraced", &MonitorBinding::AnswerTraced),
+                           InstanceMethod("release", &MonitorBinding::Release),
                            InstanceMethod("stop", &MonitorBinding::Stop),
                        });
   }
@@ -184,6 +188,7 @@ class MonitorBinding : public Napi::ObjectWrap<MonitorBinding> {
     result.Set("permitted", permitted);
     result.Set("permittedDropped", Napi::Number::New(env, double(report.permittedDropped)));
     result.Set("violation", report.violation ? Napi::Value(RecordValue(env, *report.violation)) : env.Null());
+    result.Set("held", report.held ? Napi::Value(HeldThreadValue(env, *report.held)) : env.Null());
     result.Set("ended", EndedValue(env, report.ended));
     result.Set("failure", report.failure.empty() ? env.Null() : Napi::Value(Napi::String::New(env, report.failure)));
     return result;
@@ -211,6 +216,7 @@ class MonitorBinding : public Napi::ObjectWrap<MonitorBinding> {
     const auto answer = int32_t(IntegerArgument(info[1], "answer", traced::kDeny, answer::kErrnoMask));
     return Napi::Boolean::New(env, monitor_->AnswerTraced(id, answer));
   }
+  void Release(const Napi::CallbackInfo&) { monitor_->Release(); }
 
   void Stop(const Napi::CallbackInfo&) { StopNow(); }
 

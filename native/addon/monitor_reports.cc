@@ -42,13 +42,20 @@ std::vector<TracedRecord> Monitor::Thread::TakeTraced() {
   return taken;
 }
 
-void Monitor::Thread::KillFor(SyscallRecord violation) {
+void Monitor::Thread::KillFor(SyscallRecord violation, const std::shared_ptr<ThreadHold>& hold) {
   violated_ = true;
+  const bool held = hold && hold->threads()[0].error == 0;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!report_.violation) report_.violation = std::move(violation);
+    if (!report_.violation) {
+      report_.violation = std::move(violation);
+      if (hold) report_.held = hold->threads()[0];
+    }
+    if (held) Notify();
   }
+  if (held) AwaitRelease();
   Kill();
+  if (hold) hold->Release();
   const std::lock_guard<std::mutex> lock(mutex_);
   Notify();
 }

@@ -103,6 +103,7 @@ bool Monitor::Thread::EndBefore(std::chrono::steady_clock::time_point deadline) 
     if (std::chrono::steady_clock::now() >= deadline) return false;
     // Again and again: one that comes between its look at `stopping_` and the ioctl interrupts nothing.
     pthread_kill(thread_, WakeSignal());
+    acknowledged_.notify_all();
     acknowledged_.wait_for(lock, std::chrono::milliseconds(1));
   }
   return true;
@@ -199,7 +200,8 @@ void Monitor::Thread::DecideDenial(const seccomp_notif& notification, int32_t an
 
 void Monitor::Thread::Violate(const seccomp_notif& notification) {
   std::optional<SyscallRecord> record = RecordWithPath(notification);
-  KillFor(record ? std::move(*record) : RecordOf(notification));
+  violated_ = true;
+  KillFor(record ? std::move(*record) : RecordOf(notification), Hold(notification));
 }
 
 std::optional<SyscallRecord> Monitor::Thread::RecordWithPath(const seccomp_notif& notification) const {

@@ -29,6 +29,8 @@ class Monitor::Thread {
   // On the owner's thread, and not after the owner has asked this one to end.
   bool AnswerTraced(uint64_t id, int32_t answer);
   void Silence();
+  // Ends the wait between a violation and its kill.
+  void Release();
   void Kill();
   // Asks the thread to end, and interrupts it until it has. False at the deadline.
   bool EndBefore(std::chrono::steady_clock::time_point deadline);
@@ -50,8 +52,10 @@ class Monitor::Thread {
   void Park(const seccomp_notif& notification);
   void Permit(const seccomp_notif& notification);
   void Violate(const seccomp_notif& notification);
-  // Before the kill: whoever sees the process end finds the reason. The first counts.
-  void KillFor(SyscallRecord violation);
+  // Before the kill: whoever sees the process end finds the reason. The first counts. Waits until what is held is released.
+  void KillFor(SyscallRecord violation, const std::shared_ptr<ThreadHold>& hold);
+  std::shared_ptr<ThreadHold> Hold(const seccomp_notif& notification);
+  void AwaitRelease();
   void Answer(uint64_t id, int error);
   // False where nobody waits for it any more. `response` is as large as the kernel says.
   bool Send(uint64_t id, int error, uint32_t flags, std::vector<uint64_t>& response);
@@ -82,6 +86,7 @@ class Monitor::Thread {
   std::condition_variable acknowledged_;
   bool ended_ = false;
   bool notified_ = false;
+  bool released_ = false;
   std::function<void()> onReport_;
   bool tracedNotified_ = false;
   std::deque<DenialRecord> denials_;

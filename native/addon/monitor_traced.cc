@@ -50,7 +50,8 @@ bool Monitor::Thread::AnswerTraced(uint64_t id, int32_t answer) {
   if (violated_ || stopping_) return false;
   if (answer == traced::kDeny) {
     if (!StillWaiting(id)) return false;
-    KillFor(std::move(record));
+    // Not held for its stack: whoever would have to release it is waiting here.
+    KillFor(std::move(record), nullptr);
     return true;
   }
   std::vector<uint64_t> response(response_.size());

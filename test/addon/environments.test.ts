@@ -161,6 +161,7 @@ describe('environments', () => {
           unknownAbove: 470,
           firstExec: null,
           program: new Uint8Array(0),
+          holdTime: 0,
         },
       },
     );

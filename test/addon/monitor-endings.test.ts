@@ -98,6 +98,7 @@ describe('monitor: endings', () => {
         pathArguments: new Int8Array(0),
         pathDenialIsViolation: false,
         harmlessPaths: [],
+        holdTime: 0,
         unknownAbove: 470,
         firstExec: null,
         program: new Uint8Array(0),

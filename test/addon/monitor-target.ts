@@ -153,6 +153,7 @@ export class Watch {
         unknownAbove: 470,
         firstExec: null,
         program: new Uint8Array(0),
+        holdTime: 0,
         ...options,
       },
       () => {

@@ -262,6 +262,7 @@ describe('monitor: a program', () => {
         harmlessPaths: [],
         unknownAbove: 470,
         firstExec: null,
+        holdTime: 0,
         program,
       };
       expect(errorOf(() => new broker.Monitor(options, () => undefined)).code).to.equal('ERR_OUT_OF_RANGE');

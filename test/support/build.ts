@@ -14,9 +14,9 @@ export function attackAddon(name = 'attack'): string {
   return compile(tests, name, `${name}.node`, ['-shared', '-fPIC', `-I${include}`]);
 }
 
-/** Compiles test/native/NAME.c as a program; its path. */
-export function attackProgram(name: string, flags: readonly string[] = ['-static']): string {
-  return compile(tests, name, name, flags);
+/** Compiles test/native/NAME.c as a program of that name or of `target`'s; its path. */
+export function attackProgram(name: string, flags: readonly string[] = ['-static'], target = name): string {
+  return compile(tests, name, target, flags);
 }
 
 /** Compiles bench/native/NAME.c as a program; its path. */
