@@ -1,8 +1,10 @@
 import { Fd } from '../protocols/fd.js';
+import type { SandboxeeGroup } from './cgroup/group.js';
 import type { FdLayout } from './declared-fds.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import { promiseFds } from './fd-account.js';
+import { controlLimits } from './group-limits.js';
 import { Held } from './held.js';
 import { type ResolvedHooks, resolveHooks } from './hooks.js';
 import { kernelFeatures } from './kernel.js';
@@ -18,6 +20,7 @@ import type { Trusted } from './plan/trusted.js';
 import { plannedLayers } from './planned-layers.js';
 import { launcherProgram, type Policy } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
+import { behindGroup } from './rlimits.js';
 import { startOf } from './start.js';
 import { trustedBy } from './trusted-by.js';
 
@@ -40,6 +43,8 @@ export interface Preparation extends Disposable {
   readonly ownAccount: boolean;
   readonly signal: AbortSignal | undefined;
   readonly hooks: ResolvedHooks;
+  /** Where a limit that was asked for is held by control groups. */
+  readonly group: SandboxeeGroup | undefined;
 }
 
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
@@ -62,6 +67,8 @@ export async function prepare(
     const identity = chooseIdentity(held);
     const ownAccount = identity.kind === 'root';
     held.add(promiseFds(limits.openFiles, ownAccount));
+    const { group, layers: limitLayers } = controlLimits(options.limits, limits);
+    if (group) held.add(group);
     const speculationControls = options.speculation !== dangerouslyAllowSpeculation;
     const { policy } = options;
     const { filesystem } = policy;
@@ -78,13 +85,16 @@ export async function prepare(
         writeExecutable: filesystem.writeExecutable,
         network: filesystem.network,
         hostname: filesystem.hostname ?? 'sandboxee',
-        rlimits: rlimits.filter(({ resource }) => ownAccount || resource !== 'nofile'),
+        rlimits: (group?.holds('pids') ? behindGroup(rlimits) : rlimits).filter(
+          ({ resource }) => ownAccount || resource !== 'nofile',
+        ),
         oomScoreAdj: OOM_SCORE,
         start,
         supervisor: launcherProgram(policy.arch),
         landlockAbi,
         speculationControls,
         fds,
+        cgroups: group?.size ?? 0,
       }),
     );
     return {
@@ -94,11 +104,12 @@ export async function prepare(
       fds: executor.fds,
       file,
       limits,
-      layers: plannedLayers(start.mode, identity, landlockAbi, filesystem),
+      layers: [...plannedLayers(start.mode, identity, landlockAbi, filesystem), ...limitLayers],
       speculationControls,
       ownAccount,
       signal: options.signal,
       hooks,
+      group,
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {
