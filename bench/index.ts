@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { benchComms } from './comms.js';
 import { benchFilter } from './filter.js';
+import { benchKill } from './kill.js';
 import { benchLaunch } from './launch.js';
 
 const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
@@ -30,6 +31,15 @@ program
   .description('what a filter costs: a syscall, a workload, its compilation')
   .option('--rounds <n>', 'rounds', Number, 16)
   .action(({ rounds }: { rounds: number }) => benchFilter(rounds));
+
+program
+  .command('kill')
+  .description(
+    'kill() of trees of 100 processes to their result, and a wall time that ends 512 which signal each other',
+  )
+  .option('--rounds <n>', 'rounds', Number, 10)
+  .option('--crowds <n>', 'how many crowds', Number, 3)
+  .action(({ rounds, crowds }: { rounds: number; crowds: number }) => benchKill(rounds, crowds));
 
 await program.parseAsync();
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { ExitStatus } from '../native/broker.js';
 import { signalName } from './kernel-names.js';
 import type { ResolvedLimits } from './limits.js';
@@ -12,6 +13,11 @@ export interface Evidence {
   readonly limits: ResolvedLimits;
   /** The most that the sampler saw. */
   readonly peak: Sample;
+}
+
+/** Whether the launcher could still tell how: a kill came too late. */
+export function endedByItself({ status }: ProcessEnd): boolean {
+  return status !== undefined && !(status.kind === 'signaled' && status.signal === constants.signals.SIGKILL);
 }
 
 /**

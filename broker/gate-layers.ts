@@ -1,6 +1,5 @@
 import { type Layer, off, on } from './layers.js';
 import type { Preparation } from './preparation.js';
-import { SAMPLE_INTERVAL } from './process/sampler.js';
 
 /** What the kernel says of speculation in the sandboxee, in the words of /proc/PID/status. */
 export interface SpeculationStatus {
@@ -10,7 +9,7 @@ export interface SpeculationStatus {
 
 /** The layers that are known to be in force, or not, only once the sandboxee is through the gate. */
 export function gateLayers(filtersBefore: number, speculation: SpeculationStatus, preparation: Preparation): Layer[] {
-  const { limits, policy, mode } = preparation;
+  const { policy, mode } = preparation;
   const below = filtersBefore === 1 ? 'one filter' : `${filtersBefore} filters`;
   return [
     speculationLayer(speculation, preparation.speculationControls),
@@ -20,14 +19,6 @@ export function gateLayers(filtersBefore: number, speculation: SpeculationStatus
     mode === 'late'
       ? on('verification', 'threads, processes, maps and open files were looked through before go')
       : on('verification', 'filter and no_new_privs were looked at before its first instruction'),
-    on(
-      'memory-limit',
-      `${limits.memory} bytes, looked at every ${SAMPLE_INTERVAL} ms, behind it RLIMIT_DATA; a fast hog overshoots by what it fills meanwhile`,
-    ),
-    on(
-      'process-limit',
-      `${limits.processes} processes and threads, by RLIMIT_NPROC and a look every ${SAMPLE_INTERVAL} ms`,
-    ),
   ];
 }
 

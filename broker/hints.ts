@@ -6,6 +6,11 @@ const NO_USER_NAMESPACES =
   'profile that permits unshare and mount';
 
 const HINTS: readonly { readonly op: OperationName; readonly errno: string; readonly hint: string }[] = [
+  {
+    op: 'joinCgroups',
+    errno: 'EACCES',
+    hint: 'the broker may make the group but not move a process into it: delegate the cgroup above both (docs/hosts.md)',
+  },
   { op: 'unshare', errno: 'EPERM', hint: NO_USER_NAMESPACES },
   { op: 'unshare', errno: 'EACCES', hint: NO_USER_NAMESPACES },
   {

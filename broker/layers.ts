@@ -19,7 +19,8 @@ export type LayerName =
   | 'seccomp'
   | 'verification'
   | 'memory-limit'
-  | 'process-limit';
+  | 'process-limit'
+  | 'cpu-limit';
 
 export function on(name: LayerName, detail: string): Layer {
   return { name, state: 'on', detail };

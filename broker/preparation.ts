@@ -1,8 +1,10 @@
 import { Fd } from '../protocols/fd.js';
+import type { SandboxeeGroup } from './cgroup/group.js';
 import type { FdLayout } from './declared-fds.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import { promiseFds } from './fd-account.js';
+import { controlLimits } from './group-limits.js';
 import { Held } from './held.js';
 import { type ResolvedHooks, resolveHooks } from './hooks.js';
 import { kernelFeatures } from './kernel.js';
@@ -18,6 +20,7 @@ import type { Trusted } from './plan/trusted.js';
 import { plannedLayers } from './planned-layers.js';
 import { launcherProgram, type Policy } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
+import { behindGroup } from './rlimits.js';
 import { DEFAULT_STACKS, type StackOptions } from './stacks/options.js';
 import { startOf } from './start.js';
 import { trustedBy } from './trusted-by.js';
@@ -47,6 +50,8 @@ export interface Preparation extends Disposable {
    */
   readonly trustedProgram: string;
   readonly stacks: Required<StackOptions>;
+  /** Where a limit that was asked for is held by control groups. */
+  readonly group: SandboxeeGroup | undefined;
 }
 
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
@@ -69,6 +74,8 @@ export async function prepare(
     const identity = chooseIdentity(held);
     const ownAccount = identity.kind === 'root';
     held.add(promiseFds(limits.openFiles, ownAccount));
+    const { group, layers: limitLayers } = controlLimits(options.limits, limits);
+    if (group) held.add(group);
     const speculationControls = options.speculation !== dangerouslyAllowSpeculation;
     const { policy } = options;
     const { filesystem } = policy;
@@ -85,13 +92,16 @@ export async function prepare(
         writeExecutable: filesystem.writeExecutable,
         network: filesystem.network,
         hostname: filesystem.hostname ?? 'sandboxee',
-        rlimits: rlimits.filter(({ resource }) => ownAccount || resource !== 'nofile'),
+        rlimits: (group?.holds('pids') ? behindGroup(rlimits) : rlimits).filter(
+          ({ resource }) => ownAccount || resource !== 'nofile',
+        ),
         oomScoreAdj: OOM_SCORE,
         start,
         supervisor: launcherProgram(policy.arch),
         landlockAbi,
         speculationControls,
         fds,
+        cgroups: group?.size ?? 0,
       }),
     );
     return {
@@ -101,13 +111,14 @@ export async function prepare(
       fds: executor.fds,
       file,
       limits,
-      layers: plannedLayers(start.mode, identity, landlockAbi, filesystem),
+      layers: [...plannedLayers(start.mode, identity, landlockAbi, filesystem), ...limitLayers],
       speculationControls,
       ownAccount,
       signal: options.signal,
       hooks,
       trustedProgram: executor.kind === 'node' ? executor.execPath : process.execPath,
       stacks: { ...DEFAULT_STACKS, ...options.stacks },
+      group,
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {

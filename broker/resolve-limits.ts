@@ -19,10 +19,12 @@ export function checkedLimit(name: LimitName, value: number | undefined): number
   const rule = LIMIT_RULES[name];
   if (value === undefined) return rule.fallback;
   if (value === Infinity && rule.mayBeInfinite) return value;
-  if (!Number.isSafeInteger(value) || value < rule.least || value > rule.most) {
+  const known = rule.mayBeFraction ? Number.isFinite(value) : Number.isSafeInteger(value);
+  if (!known || value < rule.least || value > rule.most) {
+    const kind = rule.mayBeFraction ? 'number' : 'whole number';
     throw new OptionError(
       `limits.${name}`,
-      `${String(value)} is not a whole number of ${rule.unit} from ${rule.least} to ${rule.most}`,
+      `${String(value)} is not a ${kind} of ${rule.unit} from ${rule.least} to ${rule.most}`,
     );
   }
   return value;

@@ -53,6 +53,14 @@ function rlimitsOf(limits: ResolvedLimits, dataBase: number): Rlimit[] {
   return rlimits;
 }
 
+/**
+ * The same where a cgroup holds the processes: RLIMIT_NPROC, which counts a fork earlier in its course, is the second belt
+ * and gives way by as much as can be under way at once. Otherwise it would now and then refuse what the group never saw.
+ */
+export function behindGroup(rlimits: readonly Rlimit[]): readonly Rlimit[] {
+  return rlimits.map((rlimit) => (rlimit.resource === 'nproc' ? equal('nproc', 2 * rlimit.hard) : rlimit));
+}
+
 /** One above, so that the sampler sees who goes beyond. */
 export function openFilesLimit({ openFiles }: ResolvedLimits): number {
   return openFiles + 1;

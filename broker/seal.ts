@@ -55,7 +55,8 @@ export async function sealLate(sealing: Sealing): Promise<Sealed> {
 
 /** The launcher has filtered it, and waits for the exec to be admitted. Undefined where it ended before. */
 export async function sealBeforeExec(process: LaunchedProcess, sandboxee: ProcessView): Promise<Sealed | undefined> {
-  const listener = await process.listener;
+  await process.listening;
+  const listener = process.takeListener();
   if (listener === undefined) return undefined;
   try {
     requireListener(listener);

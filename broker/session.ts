@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
 import * as native from '../native/broker.js';
 import { BufferPool } from '../protocols/buffer-pool.js';
 import { Comms } from '../protocols/comms.js';
@@ -10,7 +9,7 @@ import { defaultLimits } from '../protocols/limits.js';
 import { Tag } from '../protocols/tags.js';
 import { Clock } from './clocks.js';
 import { publish } from './diagnostics.js';
-import { explainEnding, usageOf } from './ending.js';
+import { endedByItself, explainEnding, usageOf } from './ending.js';
 import { createEvents } from './events.js';
 import { firstExecOf } from './first-exec.js';
 import { GateError } from './gate.js';
@@ -77,7 +76,7 @@ export class Session {
     this.#layers = preparation.layers;
     this.#reports = new Reports(this.events, preparation.hooks, () => this.pid);
     try {
-      const wiring = wire(preparation.plan, preparation.fds, preparation.file);
+      const wiring = wire(preparation.plan, preparation.fds, preparation.file, preparation.group);
       this.#process = wiring.process;
       this.#commsInode = wiring.commsInode;
       this.fds = wiring.fds;
@@ -171,12 +170,12 @@ export class Session {
       const { ownAccount, limits } = this.#preparation;
       if (!ownAccount) native.limitOpenFiles(sandboxee.pid, openFilesLimit(limits));
       if (!native.signalPidfd(pidfd, 0)) throw new GateError('gate:verification', 'it ended while it was verified', '');
+      // Before an exec is admitted: afterwards there is another program, and its memory, to look at.
+      this.#layers = [...this.#layers, ...gateLayers(filtersBelow, sandboxee.speculation(), this.#preparation)];
     } catch (error) {
       if (listener !== undefined) closeSync(listener);
       throw error;
     }
-    // Before an exec is admitted: afterwards there is another program, and its memory, to look at.
-    this.#layers = [...this.#layers, ...gateLayers(filtersBelow, sandboxee.speculation(), this.#preparation)];
     if (listener !== undefined) monitor(listener);
     await this.#letGo();
     if (this.#gone) publish('launch', { pid: this.pid, layers: this.#layers });
@@ -213,6 +212,7 @@ export class Session {
         launcher,
         sandboxee,
         this.#preparation.limits,
+        this.#preparation.group,
         (excess) => this.end({ status: 'limit', ...excess }),
         (error) =>
           this.end({ status: 'internal-error', message: `the sandboxee could not be watched: ${String(error)}` }),
@@ -289,7 +289,8 @@ export class Session {
     let stacks: readonly ThreadStack[] = [];
     try {
       stacks = await this.#takeInTheLast();
-      ending = this.#cameTooLate(end) ? this.#explain(end, usage) : (this.#cause ?? this.#explain(end, usage));
+      const cause = this.#cause?.status === 'killed' && endedByItself(end) ? undefined : this.#cause;
+      ending = cause ?? this.#explain(end, usage);
       this.pool.close();
       this.#held[Symbol.dispose]();
     } catch (error) {
@@ -320,15 +321,11 @@ export class Session {
     return stacks;
   }
 
-  /** It had ended by itself when it was killed: the launcher could still tell how. */
-  #cameTooLate({ status }: ProcessEnd): boolean {
-    const byUs = status === undefined || (status.kind === 'signaled' && status.signal === constants.signals.SIGKILL);
-    return this.#cause?.status === 'killed' && !byUs;
-  }
-
   #explain({ status, failure }: ProcessEnd, usage: ResourceUsage): Ending {
     if (failure) return fromStepFailure(failure);
-    const { limits } = this.#preparation;
+    const { limits, group } = this.#preparation;
+    const excess = group?.excess();
+    if (excess) return { status: 'limit', ...excess };
     const peak = this.#sampler?.peak;
     const ending = status && peak ? explainEnding({ status, usage, limits, peak }) : undefined;
     if (ending?.status === 'limit') return ending;

@@ -3,6 +3,7 @@ import * as native from '../native/broker.js';
 import { launcherPath } from '../native/locate.js';
 import { Seal } from '../native/shared.js';
 import { Fd } from '../protocols/fd.js';
+import type { SandboxeeGroup } from './cgroup/group.js';
 import { type DeclaredFd, extraFds, type FdLayout, type PlacedFd } from './declared-fds.js';
 import { Held } from './held.js';
 import { LaunchedProcess } from './process/launched.js';
@@ -26,8 +27,14 @@ const NOTHING_CHANGES = Seal.Seal | Seal.Shrink | Seal.Grow | Seal.Write;
  * Makes sockets and pipes, starts the launcher with the other ends and the plan, and closes those here.
  *
  * @param file what is executed where it is an fd; the last of those declared. Moved.
+ * @param group whose groups the launcher joins
  */
-export function wire(plan: Uint8Array, layout: FdLayout, file: Fd | undefined): Wiring {
+export function wire(
+  plan: Uint8Array,
+  layout: FdLayout,
+  file: Fd | undefined,
+  group: SandboxeeGroup | undefined,
+): Wiring {
   using theirs = new Held();
   const ours = new Held();
   try {
@@ -53,8 +60,10 @@ export function wire(plan: Uint8Array, layout: FdLayout, file: Fd | undefined): 
           ...extraFds(layout).map(({ number }) => byNumber.get(number) ?? stdin),
           ...(file === undefined ? [] : [ends.give(file.release())]),
         ],
+        cgroups: group?.openMembers().map((fd) => ends.give(fd)) ?? [],
       },
       life.mine,
+      group,
     );
     return { process, comms: comms.mine, commsInode, stdout: stdout?.mine, stderr: stderr?.mine, fds };
   } catch (error) {

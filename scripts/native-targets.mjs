@@ -58,6 +58,7 @@ export const targets = [
       'report.c',
       'run.c',
       'run_filtered.c',
+      'steps_cgroups.c',
       'steps_fds.c',
       'steps_identity.c',
       'steps_landlock.c',

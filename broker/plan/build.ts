@@ -58,6 +58,8 @@ export interface PlanInput {
   /** Whether store bypass and indirect branches stop being speculated on. */
   readonly speculationControls: boolean;
   readonly fds: FdNumbers;
+  /** How many control groups it joins; the launcher gets an fd for each, after the declared ones. */
+  readonly cgroups: number;
 }
 
 /** When the program's filter comes into force. Filters are sock_filter[]. */
@@ -89,6 +91,7 @@ export function buildPlan(input: PlanInput): Step[] {
   const problem = problemOfHostname(input.hostname);
   if (problem !== undefined) throw new PlanError(problem);
   return [
+    ...joinCgroups(input),
     keepFds(input.fds),
     { op: 'oomScoreAdj', value: input.oomScoreAdj },
     ...namespaces(input),
@@ -131,6 +134,12 @@ function begin({ program, start, supervisor }: PlanInput): Step[] {
   }
   const { filter, flags, file = -1 } = start;
   return [{ op: 'runFiltered', path, file, arguments: argv, environment, supervisor, filter, flags }];
+}
+
+function joinCgroups({ fds, cgroups }: PlanInput): Step[] {
+  if (cgroups === 0) return [];
+  const first = FIRST_DECLARED_FD + fds.declared.length;
+  return [{ op: 'joinCgroups', fds: Array.from({ length: cgroups }, (_, index) => first + index) }];
 }
 
 function keepFds({ comms, declared }: FdNumbers): Step {

@@ -86,6 +86,7 @@ export const OPERATIONS = {
       flags: 'u32',
     },
   },
+  joinCgroups: { op: 29, fields: { fds: 'u32s' } },
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -6,6 +6,7 @@ import type { FieldKind, OPERATIONS, OperationName } from './ops.js';
  * Sizes are bytes. Paths are absolute and canonical.
  */
 export type Step =
+  | JoinCgroups
   | KeepFds
   | OomScoreAdj
   | Unshare
@@ -34,6 +35,13 @@ export type Step =
   | Stage0
   | Run
   | RunFiltered;
+
+/** Moves the launcher, and with it all that it starts, into control groups. First, so that nothing is done outside of them. */
+export interface JoinCgroups {
+  readonly op: 'joinCgroups';
+  /** Of each group its `cgroup.procs`, open for writing; closed by the step. */
+  readonly fds: readonly number[];
+}
 
 /** Moves the fd at `from[i]` to `to[i]` (overlaps are fine) and closes all others. The life socket moves above them. */
 export interface KeepFds {

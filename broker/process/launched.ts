@@ -33,11 +33,15 @@ export interface LauncherFds {
   readonly plan: number;
   /** From the next number on. */
   readonly declared: readonly number[];
+  /** After them: the cgroup.procs of each group that it joins. */
+  readonly cgroups: readonly number[];
 }
 
 const { SIGKILL } = constants.signals;
-/** Milliseconds: a hundred times what it takes. */
+/** Milliseconds: a hundred times what it takes, unless a crowd is in the way. */
 const PATIENCE_WITH_INIT = 100;
+/** The same where all can be killed at one stroke: a crowd then dies as fast as it is scheduled. */
+const PATIENCE_WITH_GROUP = 20;
 const NO_USAGE: native.Usage = {
   userMs: 0,
   systemMs: 0,
@@ -58,8 +62,8 @@ const NO_USAGE: native.Usage = {
 export class LaunchedProcess {
   /** Resolves with the sandboxee's pidfd, or undefined where it ended before it was started. Never rejects. */
   readonly started: Promise<number | undefined>;
-  /** Resolves with the listener of a program that is filtered before it begins, or undefined. Owned by the caller. Never rejects. */
-  readonly listener: Promise<number | undefined>;
+  /** Resolves when there is a listener to take, or will be none. Never rejects. */
+  readonly listening: Promise<void>;
   /** Resolves with whether such a program has begun. Never rejects. */
   readonly executed: Promise<boolean>;
   /** Resolves when pid 1 is reaped: the kernel has then ended every process of the tree. Never rejects. */
@@ -70,9 +74,11 @@ export class LaunchedProcess {
   readonly #watched = new Set<number>();
   readonly #fds: number[] = [];
   #resolveStarted: (pidfd: number | undefined) => void = () => {};
-  #resolveListener: (listener: number | undefined) => void = () => {};
+  #resolveListening: () => void = () => {};
   #resolveExecuted: (executed: boolean) => void = () => {};
   #resolveEnded: (end: ProcessEnd) => void = () => {};
+  /** Until it is taken. */
+  #listener: number | undefined;
   #init: number | undefined;
   #sandboxee: number | undefined;
   #status: native.ExitStatus | undefined;
@@ -83,13 +89,21 @@ export class LaunchedProcess {
   #lifeEnded = false;
   #over = false;
 
-  /** @param life the broker's end of the life socket; owned */
-  constructor(launcherPath: string, fds: LauncherFds, life: number) {
+  /**
+   * @param life the broker's end of the life socket; owned
+   * @param group what all of its processes are in, and can be killed with; alive until `ended`
+   */
+  constructor(
+    launcherPath: string,
+    fds: LauncherFds,
+    life: number,
+    private readonly group?: { readonly killsAtOnce: boolean; kill(): void },
+  ) {
     this.started = new Promise((resolve) => {
       this.#resolveStarted = resolve;
     });
-    this.listener = new Promise((resolve) => {
-      this.#resolveListener = resolve;
+    this.listening = new Promise((resolve) => {
+      this.#resolveListening = resolve;
     });
     this.executed = new Promise((resolve) => {
       this.#resolveExecuted = resolve;
@@ -102,7 +116,7 @@ export class LaunchedProcess {
       this.#onFrame(tag, bytes.subarray(start, end)),
     );
     this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
-    const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan, ...fds.declared];
+    const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan, ...fds.declared, ...fds.cgroups];
     try {
       this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order).pidfd);
     } catch (error) {
@@ -117,6 +131,13 @@ export class LaunchedProcess {
     return this.#init;
   }
 
+  /** The listener of a program that is filtered before it begins, once; the caller's. Whoever ended before has none. */
+  takeListener(): number | undefined {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    return listener;
+  }
+
   /**
    * Idempotent. The sandboxee is killed first: pid 1 then reaps it, which is what adds up its resource usage, and ends, and
    * with it whatever else is in the namespace. A pid 1 that does not is killed as well. Before either is known, pid 1 is
@@ -127,9 +148,15 @@ export class LaunchedProcess {
     else if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
     if (this.#killed || this.#over) return;
     this.#killed = true;
-    this.#patience = setTimeout(() => {
-      if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
-    }, PATIENCE_WITH_INIT);
+    this.#patience = setTimeout(
+      () => {
+        // Not before pid 1 has told of itself: nobody could reap it.
+        if (this.#init === undefined) return;
+        this.group?.kill();
+        native.signalPidfd(this.#init, SIGKILL);
+      },
+      this.group?.killsAtOnce ? PATIENCE_WITH_GROUP : PATIENCE_WITH_INIT,
+    );
   }
 
   #onBatch(filled: number, received: number[], status: number): number {
@@ -151,7 +178,7 @@ export class LaunchedProcess {
     this.#life.close();
     this.kill();
     this.#resolveStarted(undefined);
-    this.#resolveListener(undefined);
+    this.#resolveListening();
     this.#resolveExecuted(false);
     this.#settle();
   }
@@ -168,7 +195,8 @@ export class LaunchedProcess {
         this.#resolveStarted(this.#sandboxee);
         break;
       case Tag.Listener:
-        this.#resolveListener(this.#takeFd());
+        this.#listener = this.#takeFd();
+        this.#resolveListening();
         break;
       case Tag.Executed:
         this.#resolveExecuted(true);
@@ -208,7 +236,7 @@ export class LaunchedProcess {
 
   #settle(): void {
     if (!this.#lifeEnded || this.#watched.size > 0) return;
-    for (const fd of [this.#init, this.#sandboxee, ...this.#fds]) {
+    for (const fd of [this.#init, this.#sandboxee, this.takeListener(), ...this.#fds]) {
       if (fd !== undefined) closeSync(fd);
     }
     clearTimeout(this.#patience);

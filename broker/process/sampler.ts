@@ -39,6 +39,8 @@ export class Sampler implements Disposable {
     private readonly launcher: ProcessView,
     private readonly sandboxee: ProcessView,
     private readonly limits: ResolvedLimits,
+    /** The kernel's own count of what was refused, where it has one. */
+    private readonly counted: { excess(): Excess | undefined } | undefined,
     private readonly onExcess: (excess: Excess) => void,
     /** The tree could not be looked at: whoever cannot be watched must not go on. */
     private readonly onFailure: (error: unknown) => void,
@@ -52,8 +54,10 @@ export class Sampler implements Disposable {
 
   #look(): void {
     let sample: Sample;
+    let excess: Excess | undefined;
     try {
       sample = this.#take();
+      excess = this.counted?.excess();
     } catch (error) {
       if (isGone(error)) return;
       this[Symbol.dispose]();
@@ -61,7 +65,7 @@ export class Sampler implements Disposable {
       return;
     }
     this.#peak = maximum(this.#peak, sample);
-    const excess = findExcess(sample, this.limits);
+    excess ??= findExcess(sample, this.limits);
     if (!excess) return;
     this[Symbol.dispose]();
     this.onExcess(excess);
@@ -70,7 +74,10 @@ export class Sampler implements Disposable {
   #take(): Sample {
     this.#rounds += 1;
     if (this.#rounds % WALK_EVERY === 0) this.#walk();
-    return [this.sandboxee, ...this.#others.values()].map((view) => this.#measure(view)).reduce(sum);
+    const living = [this.sandboxee, ...this.#others.values()].map((view) => this.#measure(view)).reduce(sum);
+    // What pid 1 has reaped: orphans that were gone before they were seen.
+    const reaped = this.limits.cpuTime === Infinity ? 0 : this.launcher.cpuTime();
+    return { ...living, cpuTime: living.cpuTime + reaped };
   }
 
   #measure(view: ProcessView): Sample {

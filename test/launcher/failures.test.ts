@@ -94,6 +94,16 @@ describe('a step that fails', () => {
       expect(await failureOf([{ op: 'keepFds', from: [0], to: [0x8000_0000] }])).to.include({ errnoName: 'EINVAL' });
     });
 
+    it('a cgroup that cannot be joined through its fd', async () => {
+      expect(await failureOf([{ op: 'joinCgroups', fds: [77] }])).to.include({
+        step: 'joinCgroups',
+        errnoName: 'EBADF',
+        detail: 'join a cgroup: fd 77',
+      });
+      expect(await failureOf([{ op: 'joinCgroups', fds: [0] }])).to.include({ step: 'joinCgroups' });
+      expect(await failureOf([{ op: 'joinCgroups', fds: [0x8000_0000] }])).to.include({ errnoName: 'EINVAL' });
+    });
+
     it('a tmpfs without a size', async () => {
       const outcome = await withStep(AS_ROOT, { ...stagingRoot, rootSize: 0n });
       expect(outcome.failed).to.include({ step: 'stagingRoot', errnoName: 'EINVAL', detail: 'mount the new root' });

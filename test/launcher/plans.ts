@@ -52,6 +52,7 @@ export function probePlan(who: Who, questions: readonly string[], changes: Parti
     supervisor: launcherProgram(architecture),
     landlockAbi: probe().landlockAbi,
     speculationControls: true,
+    cgroups: 0,
     fds: { comms: 3, declared: [] },
     ...changes,
   });

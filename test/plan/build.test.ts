@@ -26,6 +26,7 @@ const input: PlanInput = {
   landlockAbi: 7,
   speculationControls: true,
   fds: { comms: 3, declared: [4, 5] },
+  cgroups: 0,
 };
 
 function plan(changes: Partial<PlanInput> = {}): Step[] {
@@ -42,6 +43,12 @@ function names(steps: readonly Step[] = plan()): string[] {
 }
 
 describe('buildPlan', () => {
+  it('joins control groups before anything else, by the fds that follow the declared ones', () => {
+    const steps = plan({ cgroups: 2 });
+    expect(steps[0]).to.deep.equal({ op: 'joinCgroups', fds: [8, 9] });
+    expect(names(steps).slice(1)).to.deep.equal(names());
+  });
+
   it('orders the steps for root, without a user namespace', () => {
     expect(names()).to.deep.equal([
       'keepFds',

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { type Holdings, holdings, lastingLeaks } from './leaks.js';
 
-/** Every suite ends here: no fd, process, mount, mapping or thread may be left that was not there when it began. */
+/** Every suite ends here: no fd, process, mount, mapping, thread or cgroup may be left that was not there when it began. */
 export function leakGate(): void {
   let atStart: Holdings;
 

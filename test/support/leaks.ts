@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isOwnGroup } from '../../broker/cgroup/names.js';
+import { groupFolders, namesIn } from '../../broker/cgroup/sweep.js';
 
 /** What this process holds of the kernel's. Two of them, taken around a piece of work, show what it left behind. */
 export interface Holdings {
@@ -11,6 +13,8 @@ export interface Holdings {
   /** Mapped memfds. */
   readonly sharedMappings: number;
   readonly threads: number;
+  /** Control groups of this process's sandboxees. */
+  readonly groups: readonly string[];
 }
 
 export function holdings(): Holdings {
@@ -22,6 +26,11 @@ export function holdings(): Holdings {
       .split('\n')
       .filter((line) => line.includes('/memfd:')).length,
     threads: readdirSync('/proc/self/task').length,
+    groups: groupFolders().flatMap((folder) =>
+      namesIn(folder)
+        .filter(isOwnGroup)
+        .map((name) => `${folder}/${name}`),
+    ),
   };
 }
 
@@ -33,6 +42,9 @@ export function leaks(before: Holdings, after: Holdings): string[] {
     .map((descriptor) => `fd ${descriptor}`);
   for (const pid of after.children) {
     if (!before.children.includes(pid)) found.push(`process ${pid}`);
+  }
+  for (const group of after.groups) {
+    if (!before.groups.includes(group)) found.push(`cgroup ${group}`);
   }
   for (const field of ['mounts', 'sharedMappings', 'threads'] as const) {
     if (after[field] > before[field]) found.push(`${field}: ${before[field]} → ${after[field]}`);

@@ -83,6 +83,7 @@
     X(25, not_dumpable, "") \
     X(26, stage0, "b") \
     X(27, run, "pSSb") \
-    X(28, run_filtered, "siSSbbu")
+    X(28, run_filtered, "siSSbbu") \
+    X(29, join_cgroups, "U")
 
 #endif
