@@ -1,3 +1,4 @@
+import { Service } from '../protocols/calls/service.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import type { Hooks } from './hooks.js';
@@ -18,9 +19,11 @@ export interface LaunchOptions {
   readonly hooks?: Hooks;
   /** Further files and folders that the host runs or trusts, such as the policy’s own: no grant of the policy makes them writable. */
   readonly trusted?: readonly string[];
+  /** What it may call from the first moment: `service(I, implementation)`. */
+  readonly services?: readonly Service[];
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted', 'services'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {
@@ -38,6 +41,7 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!(options.policy instanceof Policy)) {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
+  checkServices(options.services);
   const { limits, signal, speculation, trusted = [] } = options;
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
@@ -51,4 +55,13 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!Array.isArray(trusted) || !trusted.every((path) => typeof path === 'string' && path.startsWith('/'))) {
     throw new OptionError('launch().trusted', 'it is a list of absolute paths');
   }
+}
+
+function checkServices(services: unknown): void {
+  if (services === undefined) return;
+  const isList = Array.isArray(services) && services.every((each) => each instanceof Service);
+  if (!isList) throw new OptionError('launch().services', 'give it a list of service(I, implementation)');
+  const names = services.map((each) => each.interface.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new OptionError('launch().services', `${twice} is there twice`);
 }

@@ -1,3 +1,4 @@
+import type { Service } from '../protocols/calls/service.js';
 import { Fd } from '../protocols/fd.js';
 import type { FdLayout } from './declared-fds.js';
 import { OptionError } from './errors.js';
@@ -40,6 +41,7 @@ export interface Preparation extends Disposable {
   readonly ownAccount: boolean;
   readonly signal: AbortSignal | undefined;
   readonly hooks: ResolvedHooks;
+  readonly services: readonly Service[];
 }
 
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
@@ -99,6 +101,7 @@ export async function prepare(
       ownAccount,
       signal: options.signal,
       hooks,
+      services: options.services ?? [],
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {

@@ -2,7 +2,7 @@ import { BufferExchange } from './buffer-exchange.js';
 import { type CallHandler, CallPort, noCalls } from './call-port.js';
 import type { ChannelOptions } from './channel-options.js';
 import { type Decoder, type Encoder, type ReceiveOptions, requireTag } from './codec.js';
-import { defer, rejected } from './deferred.js';
+import { defer, once, rejected } from './deferred.js';
 import { ClosedError, LimitExceeded, PeerGone, ProtocolError, type SallyportError, TimeoutError } from './errors.js';
 import { closeEventually, type FdOperations, nativeFds } from './fd-facts.js';
 import type { Frame } from './frame.js';
@@ -41,7 +41,6 @@ export class Channel {
   readonly #inbox: Inbox;
   readonly #throttle: Throttle;
   readonly #onViolation: (error: ProtocolError) => void;
-  #violationSeen = false;
   #ended: SallyportError | null = null;
   #sendingEnded: SallyportError | null = null;
   #notYet: SallyportError | null = null;
@@ -51,7 +50,7 @@ export class Channel {
   constructor(transport: Transport, options: ChannelOptions) {
     this.limits = resolveLimits(options.limits);
     this.fds = options.fds ?? nativeFds;
-    this.#onViolation = options.onViolation ?? (() => {});
+    this.#onViolation = once(options.onViolation);
     this.#transport = transport;
     const { role, phase = 'open' } = options;
     this.#intake = new Intake(transport.slab, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
@@ -76,7 +75,8 @@ export class Channel {
   /** @internal The frames of calls go to `handler`, and its own by the port. Without one, such a frame is a violation. */
   carryCalls(handler: CallHandler): CallPort {
     this.#calls = handler;
-    const refused = () => this.#sendingEnded ?? this.#notYet;
+    const notYet = new ClosedError(NOT_YET);
+    const refused = () => this.#sendingEnded ?? (this.#intake.phase === 'open' ? null : notYet);
     return new CallPort(this.#outbox, this.buffers, this.fds, this.limits, refused, (error) => this.#violated(error));
   }
 
@@ -117,8 +117,7 @@ export class Channel {
     if (this.#ended !== null) return;
     this.#throttle.readOn();
     const timer = setTimeout(() => this.#end(new PeerGone('the peer is gone')), patience);
-    await this.closed;
-    clearTimeout(timer);
+    await this.closed.finally(() => clearTimeout(timer));
   }
 
   /** @internal How the peer ended, once it is known: later PeerGone errors carry it. */
@@ -284,8 +283,7 @@ export class Channel {
   #violated(error: unknown): void {
     const violation = ProtocolError.of(error);
     this.#tearDown(violation);
-    if (!this.#violationSeen) this.#onViolation(violation);
-    this.#violationSeen = true;
+    this.#onViolation(violation);
   }
 
   #tearDown(reason: SallyportError): void {
