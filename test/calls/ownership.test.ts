@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { Remote } from '../../protocols/schema/index.js';
 import { settle, turn } from '../comms/support.js';
 import { leakGate } from '../support/leak-gate.js';
-import { Everything, PeerPair, serveEverything, type Store } from './support.js';
+import { Everything, PeerPair, type Store, serveEverything } from './support.js';
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
