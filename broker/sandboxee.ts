@@ -46,7 +46,7 @@ export class Sandboxee implements AsyncDisposable {
    * The sandboxee's side of an interface, to be called. It does not wait: calls are answered once the sandboxee serves the
    * interface, and rejected where it serves another version of it.
    */
-  connect<M extends Members>(target: Interface<M>): Remote<M> {
+  connect<M extends Members>(target: Interface<M>): Remote<Interface<M>> {
     return this.#session.peer.connect(target);
   }
 

@@ -32,7 +32,7 @@ export type Outcome =
 
 export interface Helper {
   readonly sandboxee: Sandboxee;
-  readonly thumbnails: Remote<typeof Thumbnails.members>;
+  readonly thumbnails: Remote<typeof Thumbnails>;
 }
 
 /**

@@ -68,6 +68,11 @@ export class Exports {
     target.close();
   }
 
+  /** A reference that could not be sent after all; the channel may have ended by that. */
+  takeBack(id: number): void {
+    if (this.#targets.has(id)) this.release(id);
+  }
+
   clear(): void {
     for (const target of this.#targets.values()) target.close();
     this.#targets.clear();

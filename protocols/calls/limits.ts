@@ -25,7 +25,7 @@ export const DEFAULT_TIMEOUT = 60_000;
 /** Milliseconds that a connect() waits for the other side to serve the interface. */
 export const SERVE_PATIENCE = 10_000;
 /** Milliseconds that pending calls wait to be told the result of a peer that is gone. */
-export const OUTCOME_PATIENCE = 1000;
+export const OUTCOME_PATIENCE = 5000;
 /** Bytes of queued output above which items and events wait, so that a call does not wait behind more than this. */
 export const BULK_MARK = 64 * KiB;
 /** Bytes of a failure's message. */

@@ -150,7 +150,7 @@ export class Link {
       for (const buffer of buffers) this.port.attachBuffer(buffer);
       this.port.frame(tag, writer.written);
     } catch (error) {
-      for (const id of ids) this.exports.release(id);
+      for (const id of ids) this.exports.takeBack(id);
       if (isAttaching) this.quietly(Tag.AttachDrop, empty);
       throw error;
     }

@@ -20,6 +20,8 @@ export interface PeerOptions {
   readonly services?: readonly Service[];
   /** How the peer's process ended, for the PeerGone of pending calls. It never rejects. */
   readonly outcome?: Promise<unknown>;
+  /** How long it is waited for, once the channel has ended. Milliseconds. */
+  readonly outcomePatience?: number;
 }
 
 export interface Share {
@@ -48,11 +50,13 @@ export class Peer {
   readonly #serving: Serving;
   readonly #link: Link;
   readonly #outcome: Promise<unknown> | undefined;
+  readonly #outcomePatience: number;
   readonly #table: ReadonlyMap<number, (frame: Frame) => void>;
 
   /** @internal */
-  constructor(channel: Channel, { services = [], outcome }: PeerOptions = {}) {
+  constructor(channel: Channel, { services = [], outcome, outcomePatience = OUTCOME_PATIENCE }: PeerOptions = {}) {
     this.#outcome = outcome;
+    this.#outcomePatience = outcomePatience;
     const handler: CallHandler = {
       onFrame: (frame) => this.#onFrame(frame),
       onDrain: () => this.#onDrain(),
@@ -82,9 +86,9 @@ export class Peer {
   }
 
   /** Calls the interface that the other side serves. It does not wait; where the sides differ, the first call says so. */
-  connect<M extends Members>(target: Interface<M>): Remote<M> {
+  connect<M extends Members>(target: Interface<M>): Remote<Interface<M>> {
     if (!isInterface(target)) throw new InvalidArgument('connect(): give it what defineInterface() made');
-    return this.#imports.connect(target) as Remote<M>;
+    return this.#imports.connect(target) as Remote<Interface<M>>;
   }
 
   usage(): Usage {
@@ -157,7 +161,7 @@ export class Peer {
   async #outcomeSoon(): Promise<unknown> {
     if (this.#outcome === undefined) return undefined;
     const patience = defer<undefined>();
-    const timer = setTimeout(() => patience.resolve(undefined), OUTCOME_PATIENCE);
+    const timer = setTimeout(() => patience.resolve(undefined), this.#outcomePatience);
     try {
       return await Promise.race([this.#outcome, patience.promise]);
     } finally {

@@ -1,9 +1,13 @@
+import { LimitExceeded } from '../errors.js';
 import { Queue } from '../queue.js';
 import type { Overflow } from '../schema/members.js';
 import { Tag } from '../tags.js';
 import { BULK_MARK } from './limits.js';
 import type { Link } from './link.js';
 import type { Service, Subscriber } from './service.js';
+
+/** `{u32 target, u32 ordinal}` */
+const HEAD = 8;
 
 /** One event of one remote, on its way to a peer that listens. Holds at most the event's window. */
 export class Subscription implements Subscriber {
@@ -26,6 +30,8 @@ export class Subscription implements Subscriber {
   }
 
   push(value: Buffer): void {
+    const { maxMessage } = this.#link.port.limits;
+    if (HEAD + value.length > maxMessage) throw new LimitExceeded('maxMessage', HEAD + value.length, maxMessage);
     if (this.#held.length === 0 && !this.#link.port.isCongested(BULK_MARK)) {
       this.#send(value);
       return;
@@ -57,10 +63,10 @@ export class Subscription implements Subscriber {
   }
 
   #send(value: Buffer): void {
-    const message = Buffer.allocUnsafe(8 + value.length);
+    const message = Buffer.allocUnsafe(HEAD + value.length);
     message.writeUInt32LE(this.#target, 0);
     message.writeUInt32LE(this.#ordinal, 4);
-    value.copy(message, 8);
+    value.copy(message, HEAD);
     this.#link.quietly(Tag.Event, message);
   }
 }

@@ -5,7 +5,7 @@ import type { FdAccess, FdKind } from '../fd-facts.js';
 import { type BufferMode, modeNumber, type SharedBuffer } from '../shared-buffer.js';
 import type { Exportable, OutgoingHandles } from './handles.js';
 import { type Interface, isInterface, type Members } from './interface.js';
-import type { Remote, ServiceOf } from './members.js';
+import type { RemoteOf, ServiceOf } from './members.js';
 import { Mismatch, shown } from './mismatch.js';
 import type { Reader } from './reader.js';
 import { makeType, type Type } from './type.js';
@@ -96,12 +96,14 @@ function isBuffer(value: unknown): value is SharedBuffer {
  * A capability: what is given is a `service(I, implementation)`, what arrives is its remote. An interface that names itself
  * is given as a function: `t.remote(() => Folder)`.
  */
-export function remote<M extends Members>(target: Interface<M> | (() => Interface<M>)): Type<ServiceOf<M>, Remote<M>> {
+export function remote<M extends Members>(
+  target: Interface<M> | (() => Interface<M>),
+): Type<ServiceOf<M>, RemoteOf<M>> {
   const find = typeof target === 'function' ? target : () => target;
   if (typeof target !== 'function' && !isInterface(target)) {
     throw new InvalidArgument('t.remote(): give it what defineInterface() made');
   }
-  return makeType<ServiceOf<M>, Remote<M>>({
+  return makeType<ServiceOf<M>, RemoteOf<M>>({
     // By name, which is enough: the interfaces that are named are part of the description.
     text: () => `remote(${find().name})`,
     least: 1,
@@ -111,13 +113,19 @@ export function remote<M extends Members>(target: Interface<M> | (() => Interfac
         throw new Mismatch(`it is a service of ${value.interface.name}, not of ${find().name}`);
       putIndex(writer, (handles) => handles.putExport(value));
     },
-    read: (reader) => reader.claims().takeRemote(takeIndex(reader), find()) as Remote<M>,
+    // A service that is not sent stays the application's; a remote that nobody takes is let go of.
+    drop: (value) => isRemote(value) && value[Symbol.dispose](),
+    read: (reader) => reader.claims().takeRemote(takeIndex(reader), find()) as RemoteOf<M>,
     interfaces: [find],
   });
 }
 
 function isExportable(value: unknown): value is Exportable {
   return typeof value === 'object' && value !== null && 'interface' in value && isInterface(value.interface);
+}
+
+function isRemote(value: unknown): value is Disposable {
+  return typeof value === 'object' && value !== null && Symbol.dispose in value && !isExportable(value);
 }
 
 function putIndex(writer: Writer, put: (handles: OutgoingHandles) => number): void {

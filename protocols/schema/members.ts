@@ -96,7 +96,9 @@ type EmittersOf<M extends Members> = {
 };
 
 /** The other side of an interface: methods, events and streams as plain properties. Dispose of it to let go of it. */
-export type Remote<M extends Members> = { readonly [K in keyof M]: NonNullable<M[K]['~caller']> } & Disposable;
+export type RemoteOf<M extends Members> = { readonly [K in keyof M]: NonNullable<M[K]['~caller']> } & Disposable;
+/** What `connect` gives, and what arrives for a `t.remote`. */
+export type Remote<I extends Interface<Members>> = RemoteOf<I['members']>;
 /** What is to be written to serve an interface. */
 export type Implementation<I extends Interface<Members>> = ServerOf<I['members']>;
 /** The codes that a member of an interface may fail with. */

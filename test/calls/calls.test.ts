@@ -154,7 +154,7 @@ for (const [caller, server] of [
     });
 
     it('end with the result that is known late, and do not wait for ever for one', async () => {
-      const gone = new PeerPair({ [caller]: { outcome: new Promise(() => {}) } });
+      const gone = new PeerPair({ [caller]: { outcome: new Promise(() => {}), outcomePatience: 20 } });
       const call = rejection(gone[caller].peer.connect(Everything).wait({ id: 1 }));
       gone[server].comms.close();
       expect(await call)
@@ -270,6 +270,35 @@ for (const [caller, server] of [
     });
   });
 }
+
+describe('a message whose fds the kernel does not take all', () => {
+  it('fails alone, and those that it had sent are closed', async () => {
+    const pair = new PeerPair();
+    const Files = defineInterface('files@1', { two: t.method({ input: { a: t.fd('file'), b: t.fd('file') } }) });
+    pair.sandboxee.peer.serve(Files, {
+      two: ({ a, b }) => {
+        a.close();
+        b.close();
+      },
+    });
+    const files = pair.broker.peer.connect(Files);
+    const [transport] = pair.transports;
+    const write = transport.write.bind(transport);
+    let fdsWritten = 0;
+    transport.write = (bytes, fds) => {
+      fdsWritten += fds.length;
+      if (fds.length === 0 || fdsWritten !== 2) return write(bytes, fds);
+      for (const fd of fds) pair.fds.close(fd);
+      throw Object.assign(new Error('ETOOMANYREFS'), { code: 'ETOOMANYREFS' });
+    };
+    const error = await rejection(files.two({ a: pair.fd(), b: pair.fd() }));
+    expect(error).to.include({ which: 'fds in flight' });
+    await files.two({ a: pair.fd(), b: pair.fd() });
+    expect(pair.fds.open.size).to.equal(0);
+    expect(pair.violations).to.deep.equal([]);
+    pair.close();
+  });
+});
 
 describe('a peer', () => {
   it('serves an interface once, and only what has every function', () => {

@@ -41,7 +41,7 @@ describe('a remote that was forgotten', () => {
 
   it('is held as long as any of its methods is', async () => {
     const remote = pair.broker.peer.connect(Everything);
-    const methods: Remote<(typeof Store)['members']>['get'][] = [];
+    const methods: Remote<typeof Store>['get'][] = [];
     await (async () => {
       methods.push((await remote.open({ prefix: '' })).store.get);
     })();
