@@ -109,6 +109,7 @@ export class Imports implements RemoteSource {
 
   /** @internal One that was forgotten. */
   letGo(id: number): void {
+    if (this.#ended !== null) return;
     this.#held--;
     this.release(id);
   }

@@ -5,10 +5,9 @@ import type { RemoteStream } from '../schema/members.js';
 import { readMessage } from '../schema/message.js';
 import type { Reader } from '../schema/reader.js';
 import type { Binding } from './binding.js';
-import { Pending } from './pending.js';
+import { Pending, type PendingOwner } from './pending.js';
 
-export interface StreamPort {
-  cancel(call: Pending): void;
+export interface StreamPort extends PendingOwner {
   credit(call: Pending, items: number, bytes: number): void;
   /** The deadline was set. */
   watch(deadline: number): void;
@@ -45,7 +44,7 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
     member: Extract<NamedMember, { kind: 'stream' }>,
     timeout: number,
   ) {
-    super(id, binding, name, signal, (call) => port.cancel(call));
+    super(id, binding, name, signal, port);
     this.#port = port;
     this.#member = member;
     this.#timeout = timeout;

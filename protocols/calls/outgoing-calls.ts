@@ -7,6 +7,7 @@ import type { CallOptions } from '../schema/members.js';
 import { Tag } from '../tags.js';
 import { escapeText } from '../text.js';
 import { decodeUtf8 } from '../utf8.js';
+import { Aborts } from './aborts.js';
 import type { Binding } from './binding.js';
 import { Deadlines } from './deadlines.js';
 import { codeName } from './failure-codes.js';
@@ -26,7 +27,7 @@ export class OutgoingCalls {
   readonly #link: Link;
   readonly #calls = new Map<number, Pending>();
   readonly #deadlines = new Deadlines(() => this.#calls.values());
-  readonly #streamPort: StreamPort;
+  readonly #owner: StreamPort;
   #lastId = 0;
   #gone: Promise<unknown> | null = null;
   bytes = 0;
@@ -34,7 +35,8 @@ export class OutgoingCalls {
 
   constructor(link: Link) {
     this.#link = link;
-    this.#streamPort = {
+    this.#owner = {
+      aborts: new Aborts(),
       cancel: (call) => this.#cancel(call),
       credit: (call, items, bytes) => this.#link.simple(Tag.Credit, call.id, items, bytes),
       watch: (deadline) => this.#deadlines.watch(deadline),
@@ -63,7 +65,7 @@ export class OutgoingCalls {
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
     try {
       const sent = this.#send(id, binding, ordinal, member, input);
-      const call = new PendingCall(id, binding, name, signal, (each) => this.#cancel(each), member);
+      const call = new PendingCall(id, binding, name, signal, this.#owner, member);
       this.#add(call, sent);
       if (timeout !== Infinity) {
         call.deadline = performance.now() + timeout;
@@ -85,7 +87,7 @@ export class OutgoingCalls {
     const name = `${binding.interface.name}.${member.name}`;
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
     const id = this.#nextId();
-    const stream = new IncomingStream(id, binding, name, signal, this.#streamPort, member, timeout);
+    const stream = new IncomingStream(id, binding, name, signal, this.#owner, member, timeout);
     const refused = this.#refusal(binding, options);
     if (refused !== null) {
       drop(member.input, input);

@@ -3,7 +3,7 @@ import type { NamedMember } from '../schema/interface.js';
 import { readMessage } from '../schema/message.js';
 import type { Reader } from '../schema/reader.js';
 import type { Binding } from './binding.js';
-import { Pending } from './pending.js';
+import { Pending, type PendingOwner } from './pending.js';
 
 /** The call of a method. */
 export class PendingCall extends Pending {
@@ -15,10 +15,10 @@ export class PendingCall extends Pending {
     binding: Binding,
     name: string,
     signal: AbortSignal | undefined,
-    cancel: (call: Pending) => void,
+    owner: PendingOwner,
     member: Extract<NamedMember, { kind: 'method' }>,
   ) {
-    super(id, binding, name, signal, cancel);
+    super(id, binding, name, signal, owner);
     this.#member = member;
   }
 

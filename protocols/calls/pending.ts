@@ -1,6 +1,13 @@
 import { TimeoutError } from '../errors.js';
+import type { Aborts } from './aborts.js';
 import type { Binding } from './binding.js';
 import type { Expiring } from './deadlines.js';
+
+export interface PendingOwner {
+  readonly aborts: Aborts;
+  /** Tells the other side that nobody waits. */
+  cancel(call: Pending): void;
+}
 
 /** A call that was made here, until its answer has come: also when nobody waits for that any more. */
 export abstract class Pending implements Expiring {
@@ -12,23 +19,16 @@ export abstract class Pending implements Expiring {
   deadline = Infinity;
   /** Nobody waits: the answer is drained, and what it carries closed. */
   isAbandoned = false;
-  readonly #cancel: (call: Pending) => void;
+  readonly #owner: PendingOwner;
   #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.abandon(this.#signal?.reason);
 
-  constructor(
-    id: number,
-    binding: Binding,
-    name: string,
-    signal: AbortSignal | undefined,
-    cancel: (call: Pending) => void,
-  ) {
+  constructor(id: number, binding: Binding, name: string, signal: AbortSignal | undefined, owner: PendingOwner) {
     this.id = id;
     this.binding = binding;
     this.name = name;
-    this.#cancel = cancel;
+    this.#owner = owner;
     this.#signal = signal;
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal !== undefined) owner.aborts.watch(signal, this);
   }
 
   /** The codes that it may fail with. */
@@ -42,7 +42,7 @@ export abstract class Pending implements Expiring {
     this.isAbandoned = true;
     this.settle();
     this.reject(reason);
-    this.#cancel(this);
+    this.#owner.cancel(this);
   }
 
   fail(error: unknown): void {
@@ -58,7 +58,7 @@ export abstract class Pending implements Expiring {
   /** Nothing ends it any more but its answer. */
   settle(): void {
     this.deadline = Infinity;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined) this.#owner.aborts.unwatch(this.#signal, this);
     this.#signal = undefined;
   }
 }

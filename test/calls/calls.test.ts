@@ -116,6 +116,23 @@ for (const [caller, server] of [
       expect(pair[caller].peer.usage().made.calls.used).to.equal(0);
     });
 
+    it('may all be of one signal, which ends them all and is then let go of', async () => {
+      const warnings: Error[] = [];
+      const note = (warning: Error) => warnings.push(warning);
+      process.on('warning', note);
+      const { remote } = connect();
+      const controller = new AbortController();
+      const calls = Array.from({ length: 50 }, (_, id) =>
+        rejection(remote.wait({ id }, { signal: controller.signal })),
+      );
+      await remote.add({ a: 1, b: 1 }, { signal: controller.signal });
+      controller.abort(new Error('all of them'));
+      for (const error of await Promise.all(calls)) expect(error).to.have.property('message', 'all of them');
+      await settle();
+      process.off('warning', note);
+      expect(warnings).to.deep.equal([]);
+    });
+
     it('close what comes late of an answer that had left', async () => {
       const { remote } = connect();
       const controller = new AbortController();

@@ -323,6 +323,22 @@ describe('a hostile peer', () => {
     });
   }
 
+  it('that attaches fds and goes away in the middle of the message leaves none', async () => {
+    const victim = new Victim();
+    victim.connect().attach(3);
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(Tag.Call, 0);
+    head.writeUInt32LE(100, 4);
+    victim.hostile.send(Buffer.concat([head, words(1, BINDING, 5)]));
+    await settle();
+    expect(victim.hostile.fds.open.size).to.equal(3);
+    victim.hostile.transport.close();
+    await settle();
+    expect(victim.hostile.fds.open.size).to.equal(0);
+    expect(victim.violation).to.equal(undefined);
+    victim.hostile.comms.close();
+  });
+
   it('that leaves its answers unread is not worked for any more', async () => {
     const hostile = new HostilePeer({ pair: { capacity: 1000 } });
     let started = 0;
