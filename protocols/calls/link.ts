@@ -11,6 +11,7 @@ import { Attachments } from './attachments.js';
 import { Exports } from './exports.js';
 import { callLimits } from './limits.js';
 import { Service } from './service.js';
+import { Turnstile } from './turnstile.js';
 
 export interface Size {
   readonly bytes: number;
@@ -27,6 +28,7 @@ export class Link {
   readonly port: CallPort;
   readonly attachments: Attachments;
   readonly exports = new Exports();
+  readonly turnstile: Turnstile;
   readonly source: RemoteSource;
   readonly #writers: Writer[] = [];
   readonly #reader = new Reader();
@@ -35,6 +37,7 @@ export class Link {
     this.port = port;
     this.source = source;
     this.attachments = new Attachments(port.fds);
+    this.turnstile = new Turnstile(port);
   }
 
   /**

@@ -4,6 +4,7 @@ import type { StreamSource } from '../schema/members.js';
 import { Tag } from '../tags.js';
 import { BULK_MARK } from './limits.js';
 import type { Link } from './link.js';
+import type { Waiter } from './turnstile.js';
 
 export interface PumpEnd {
   done(): void;
@@ -21,7 +22,7 @@ interface Steps {
  * The serving end of a stream. It asks its source for an item only when the reader has room for one, and little else waits
  * to be sent.
  */
-export class StreamPump {
+export class StreamPump implements Waiter {
   readonly #link: Link;
   readonly #call: number;
   readonly #member: Extract<NamedMember, { kind: 'stream' }>;
@@ -70,9 +71,10 @@ export class StreamPump {
     try {
       steps = stepsOf(this.#source, this.#member.name);
       for (;;) {
-        await this.#room();
+        const leave = await this.#room();
         if (this.#isCancelled) break;
         const step = (await steps.next()) as IteratorResult<unknown>;
+        await this.#calm();
         if (this.#isCancelled) {
           if (step.done !== true) this.#member.item.drop?.(step.value);
           break;
@@ -83,6 +85,7 @@ export class StreamPump {
         }
         const what = `an item of ${this.#member.name}`;
         const { bytes } = this.#link.message(Tag.Item, [this.#call], this.#member.item, step.value, what);
+        leave();
         this.#items -= 1;
         this.#bytes -= bytes;
       }
@@ -94,17 +97,27 @@ export class StreamPump {
     }
   }
 
-  async #room(): Promise<void> {
-    while (!this.#isCancelled && !this.#hasRoom()) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = null;
+  /** Waits for credit, and for its turn. Returns how to end that. */
+  async #room(): Promise<() => void> {
+    while (!this.#isCancelled) {
+      const leave = this.#items > 0 && this.#bytes > 0 ? this.#link.turnstile.enter(this) : null;
+      if (leave !== null) return leave;
+      await this.#woken();
     }
+    this.#link.turnstile.forget(this);
+    return () => {};
   }
 
-  #hasRoom(): boolean {
-    return this.#items > 0 && this.#bytes > 0 && !this.#link.port.isCongested(BULK_MARK);
+  /** An item that was long in coming may find that much has been queued meanwhile. */
+  async #calm(): Promise<void> {
+    while (!this.#isCancelled && this.#link.port.isCongested(BULK_MARK)) await this.#woken();
+  }
+
+  async #woken(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = null;
   }
 }
 
