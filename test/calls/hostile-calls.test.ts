@@ -454,6 +454,17 @@ describe('a hostile peer', () => {
     expect(victim.violation).to.contain('an offset beyond the frame');
   });
 
+  for (const phase of ['handshake', 'start-up'] as const) {
+    it(`that calls before go, in the ${phase}, breaks the protocol, and nothing of ours leaves before`, async () => {
+      const early = new HostilePeer({ phase });
+      const remote = new Peer(early.comms).connect(Everything);
+      expect(await rejection(remote.nothing())).to.have.property('code', 'ERR_SALLYPORT_CLOSED');
+      early.frame(Tag.Connect, Buffer.alloc(40));
+      await settle();
+      expect(early.violations[0]?.message).to.contain('may not send now');
+    });
+  }
+
   it('that makes calls where none are carried breaks the protocol', async () => {
     const plain = new HostilePeer();
     plain.frame(Tag.Connect, Buffer.alloc(40));
@@ -462,9 +473,14 @@ describe('a hostile peer', () => {
   });
 
   it('cannot make handlers give away more remotes than it may hold', async () => {
+    const held: unknown[] = [];
     const pair = new PeerPair();
     const logger = service(Logger, { log: () => {} });
-    serveEverything(pair, pair.sandboxee.peer, { use: () => {} });
+    serveEverything(pair, pair.sandboxee.peer, {
+      use: ({ logger: given }) => {
+        held.push(given);
+      },
+    });
     const remote = pair.broker.peer.connect(Everything);
     for (let count = 0; count < 1024; count++) await remote.use({ logger, line: '' });
     const error = await rejection(remote.use({ logger, line: '' }));
