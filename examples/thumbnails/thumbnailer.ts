@@ -1,15 +1,5 @@
-import {
-  type Fd,
-  launch,
-  MiB,
-  node,
-  policies,
-  RemoteError,
-  type Result,
-  type Sandboxee,
-  TimeoutError,
-} from 'sallyport';
-import type { Remote } from 'sallyport/protocols';
+import { type Fd, launch, MiB, node, policies, type Result, type Sandboxee, TimeoutError } from 'sallyport';
+import { isFailureOf, type Remote } from 'sallyport/protocols';
 import { type Pixels, Thumbnails, takePixels } from './thumbnails.js';
 
 const worker = node(new URL('./thumbnails.worker.js', import.meta.url));
@@ -81,7 +71,7 @@ export class Thumbnailer implements AsyncDisposable {
       const answer = await thumbnails.make({ source, width, pixelLimit }, { timeout: patience });
       return { kind: 'made', pixels: takePixels(answer, width) };
     } catch (error) {
-      if (error instanceof RemoteError && error.code === 'refused') return { kind: 'refused', reason: error.detail };
+      if (isFailureOf(error, Thumbnails.members.make)) return { kind: 'refused', reason: error.detail };
       sandboxee.kill(reasonToKill(error));
       return { kind: 'lost', result: await sandboxee.result };
     }

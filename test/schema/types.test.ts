@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
+import { isFailureOf } from '../../protocols/calls/failure.js';
 import { type Service, service } from '../../protocols/calls/service.js';
+import { RemoteError } from '../../protocols/errors.js';
 import type { Fd } from '../../protocols/fd.js';
 import {
   type Context,
@@ -105,6 +107,15 @@ describe('the types of an interface', () => {
     // @ts-expect-error what is returned is not of the interface
     const wrong: Near['scalar'] = () => 1;
     expect([near, missing, wrong]).to.have.length(3);
+  });
+
+  it('of a failure are the codes that its method declares', () => {
+    const error: unknown = new RemoteError('x', 'outer@1.one');
+    if (!isFailureOf(error, Outer.members.one)) return expect.fail('it is one');
+    same<typeof error.code, 'x' | 'y'>(true);
+    expect(isFailureOf(error, Outer.members.nothing)).to.equal(false);
+    expect(isFailureOf(new RemoteError('internal', 'outer@1.one'), Outer.members.one)).to.equal(false);
+    expect(isFailureOf(new Error('x'), Outer.members.one)).to.equal(false);
   });
 
   it('hold for a hundred methods, each with a capability', () => {
