@@ -3,6 +3,7 @@ import { Queue } from '../queue.js';
 import type { AnyType } from '../schema/containers.js';
 import type { NamedMember } from '../schema/interface.js';
 import type { EventSource, Overflow } from '../schema/members.js';
+import { Wakeup } from '../wakeup.js';
 
 export interface HubPort {
   /** Whether anybody listens, from now on. */
@@ -88,7 +89,7 @@ class Iteration implements AsyncIterator<unknown> {
   readonly #values = new Queue<{ readonly value: unknown }>();
   #failure: { readonly reason: unknown } | null = null;
   #isOver = false;
-  #wake: (() => void) | null = null;
+  readonly #wakeup = new Wakeup();
 
   constructor(overflow: Overflow, window: number, stop: () => void) {
     this.#overflow = overflow;
@@ -105,12 +106,12 @@ class Iteration implements AsyncIterator<unknown> {
       this.#values.shift();
       this.#values.push({ value });
     }
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   fail(reason: unknown): void {
     this.#failure ??= { reason };
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   async next(): Promise<IteratorResult<unknown>> {
@@ -122,10 +123,7 @@ class Iteration implements AsyncIterator<unknown> {
         this.#isOver = true;
         throw this.#failure.reason;
       }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = null;
+      await this.#wakeup.wait();
     }
   }
 
@@ -133,7 +131,7 @@ class Iteration implements AsyncIterator<unknown> {
     this.#isOver = true;
     this.#stop();
     this.#values.drain();
-    this.#wake?.();
+    this.#wakeup.wake();
     return { done: true, value: undefined };
   }
 }

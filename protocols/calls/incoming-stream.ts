@@ -4,6 +4,7 @@ import type { NamedMember } from '../schema/interface.js';
 import type { RemoteStream } from '../schema/members.js';
 import { readMessage } from '../schema/message.js';
 import type { Reader } from '../schema/reader.js';
+import { Wakeup } from '../wakeup.js';
 import type { Binding } from './binding.js';
 import { Pending, type PendingOwner } from './pending.js';
 
@@ -27,7 +28,7 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
   readonly #timeout: number;
   readonly #items = new Queue<Item>();
   #state: State = { kind: 'open' };
-  #wake: (() => void) | null = null;
+  readonly #wakeup = new Wakeup();
   #isTaken = false;
   /** Sent by the other side, as far as its window goes. */
   #outstandingItems = 0;
@@ -69,20 +70,20 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
       return;
     }
     this.#items.push({ value: readMessage(item, reader, `${this.name} an item`), bytes });
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   onReturn(): void {
     this.settle();
     if (this.#state.kind === 'open') this.#state = { kind: 'over' };
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   protected reject(error: unknown): void {
     if (this.#state.kind === 'open') this.#state = { kind: 'failed', error };
     // What had arrived can still be read, but for a reader that gave up.
     if (this.isAbandoned) this.#dropItems();
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   async next(): Promise<IteratorResult<unknown>> {
@@ -102,10 +103,7 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
         this.deadline = performance.now() + this.#timeout;
         this.#port.watch(this.deadline);
       }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = null;
+      await this.#wakeup.wait();
       this.deadline = Infinity;
     }
   }
@@ -140,7 +138,7 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
     const wasOpen = this.#state.kind === 'open';
     this.#state = { kind: 'over' };
     this.#dropItems();
-    this.#wake?.();
+    this.#wakeup.wake();
     if (wasOpen) this.abandon(undefined);
   }
 

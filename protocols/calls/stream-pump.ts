@@ -2,6 +2,7 @@ import { InvalidArgument } from '../errors.js';
 import type { NamedMember } from '../schema/interface.js';
 import type { StreamSource } from '../schema/members.js';
 import { Tag } from '../tags.js';
+import { Wakeup } from '../wakeup.js';
 import { BULK_MARK } from './limits.js';
 import type { Link } from './link.js';
 import type { Waiter } from './turnstile.js';
@@ -31,7 +32,7 @@ export class StreamPump implements Waiter {
   #items: number;
   #bytes: number;
   #isCancelled = false;
-  #wake: (() => void) | null = null;
+  readonly #wakeup = new Wakeup();
 
   constructor(
     link: Link,
@@ -57,7 +58,7 @@ export class StreamPump implements Waiter {
   }
 
   wake(): void {
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   cancel(): void {
@@ -102,7 +103,7 @@ export class StreamPump implements Waiter {
     while (!this.#isCancelled) {
       const leave = this.#items > 0 && this.#bytes > 0 ? this.#link.turnstile.enter(this) : null;
       if (leave !== null) return leave;
-      await this.#woken();
+      await this.#wakeup.wait();
     }
     this.#link.turnstile.forget(this);
     return () => {};
@@ -110,14 +111,7 @@ export class StreamPump implements Waiter {
 
   /** An item that was long in coming may find that much has been queued meanwhile. */
   async #calm(): Promise<void> {
-    while (!this.#isCancelled && this.#link.port.isCongested(BULK_MARK)) await this.#woken();
-  }
-
-  async #woken(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#wake = null;
+    while (!this.#isCancelled && this.#link.port.isCongested(BULK_MARK)) await this.#wakeup.wait();
   }
 }
 

@@ -103,6 +103,12 @@ describe('a stream', () => {
     expect(ended).to.equal(2);
   });
 
+  it('may be asked for several items at once, each of which comes', async () => {
+    const items = connect().count({ to: 3 })[Symbol.asyncIterator]();
+    const results = await Promise.all([items.next(), items.next(), items.next(), items.next(), items.next()]);
+    expect(results.map(({ value }) => value)).to.deep.equal([0, 1, 2, undefined, undefined]);
+  });
+
   it('has one reader', () => {
     const stream = connect().count({ to: 1 });
     stream[Symbol.asyncIterator]();
@@ -265,6 +271,16 @@ describe('an event', () => {
     const next = rejection(events.next());
     remote[Symbol.dispose]();
     expect(await next).to.be.instanceOf(ClosedError);
+  });
+
+  it('may be asked for several times at once', async () => {
+    const { emit, remote } = connect();
+    const events = remote.some[Symbol.asyncIterator]();
+    const both = Promise.all([events.next(), events.next()]);
+    await settle();
+    emit.some({ n: 1, pad: Buffer.alloc(0) });
+    emit.some({ n: 2, pad: Buffer.alloc(0) });
+    expect((await both).map(({ value }) => value.n)).to.deep.equal([1, 2]);
   });
 
   it('whose listener throws does no harm to the others, nor to the peer', async () => {
