@@ -1,3 +1,4 @@
+import { Service } from '../protocols/calls/service.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import type { Hooks } from './hooks.js';
@@ -21,9 +22,11 @@ export interface LaunchOptions {
   readonly trusted?: readonly string[];
   /** When the stacks of its threads are taken for the result. */
   readonly stacks?: StackOptions;
+  /** What it may call from the first moment: `service(I, implementation)`. */
+  readonly services?: readonly Service[];
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted', 'stacks'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted', 'stacks', 'services'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {
@@ -41,6 +44,7 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!(options.policy instanceof Policy)) {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
+  checkServices(options.services);
   const { limits, signal, speculation, trusted = [], stacks } = options;
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
@@ -55,4 +59,13 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
     throw new OptionError('launch().trusted', 'it is a list of absolute paths');
   }
   if (stacks !== undefined) checkStacks(stacks);
+}
+
+function checkServices(services: unknown): void {
+  if (services === undefined) return;
+  const isList = Array.isArray(services) && services.every((each) => each instanceof Service);
+  if (!isList) throw new OptionError('launch().services', 'give it a list of service(I, implementation)');
+  const names = services.map((each) => each.interface.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new OptionError('launch().services', `${twice} is there twice`);
 }

@@ -1,3 +1,4 @@
+import type { Service } from '../protocols/calls/service.js';
 import { Fd } from '../protocols/fd.js';
 import type { SandboxeeGroup } from './cgroup/group.js';
 import type { FdLayout } from './declared-fds.js';
@@ -52,6 +53,7 @@ export interface Preparation extends Disposable {
   readonly stacks: Required<StackOptions>;
   /** Where a limit that was asked for is held by control groups. */
   readonly group: SandboxeeGroup | undefined;
+  readonly services: readonly Service[];
 }
 
 /** More likely to go than the broker and whatever else runs beside it, less likely than what asked to go first. */
@@ -119,6 +121,7 @@ export async function prepare(
       trustedProgram: executor.kind === 'node' ? executor.execPath : process.execPath,
       stacks: { ...DEFAULT_STACKS, ...options.stacks },
       group,
+      services: options.services ?? [],
       [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {

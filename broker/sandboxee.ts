@@ -1,5 +1,9 @@
+import type { Usage } from '../protocols/calls/peer.js';
+import type { Service } from '../protocols/calls/service.js';
 import type { Comms } from '../protocols/comms.js';
+import type { SallyportError } from '../protocols/errors.js';
 import type { Fd } from '../protocols/fd.js';
+import type { Implementation, Interface, Members, Remote } from '../protocols/schema/index.js';
 import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 import type { Events } from './events.js';
 import type { Layer } from './layers.js';
@@ -9,8 +13,8 @@ import type { Session } from './session.js';
 import type { ThreadStack } from './stacks/stack.js';
 
 /**
- * The broker's handle on an untrusted process. Nothing that the process does makes a method of this throw, but for those of
- * `comms`, whose sends and receives reject with `PeerGone` once it is gone.
+ * The broker's handle on an untrusted process. Nothing that the process does makes a method of this throw; sends
+ * and receives of `comms`, and calls, reject with `PeerGone` once it is gone.
  */
 export class Sandboxee implements AsyncDisposable {
   readonly #session: Session;
@@ -37,6 +41,29 @@ export class Sandboxee implements AsyncDisposable {
    */
   setWallTime(time: number): void {
     this.#session.setWallTime(checkedLimit('wallTime', time));
+  }
+
+  /**
+   * The sandboxee's side of an interface, to be called. It does not wait: calls are answered once the sandboxee serves the
+   * interface, and rejected where it serves another version of it.
+   */
+  connect<M extends Members>(target: Interface<M>): Remote<Interface<M>> {
+    return this.#session.peer.connect(target);
+  }
+
+  /** Answers the sandboxee's calls of this interface. What must be there from the first moment goes in `launch({ services })`. */
+  serve<M extends Members>(target: Interface<M>, implementation: Implementation<Interface<M>>): Service<M> {
+    return this.#session.peer.serve(target, implementation);
+  }
+
+  /** What calls use up, in both directions, and how much they may. */
+  usage(): Usage {
+    return this.#session.peer.usage();
+  }
+
+  /** Resolves with the reason once nothing can be sent or received any more. `result` says how the process ended. */
+  get closed(): Promise<SallyportError> {
+    return this.#session.peer.closed;
   }
 
   /** Its process id as the broker sees it. */

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import * as native from '../native/broker.js';
 import { BufferPool } from '../protocols/buffer-pool.js';
+import { Peer } from '../protocols/calls/peer.js';
 import { Comms } from '../protocols/comms.js';
 import { EndpointTransport } from '../protocols/endpoint-transport.js';
 import { PeerGone } from '../protocols/errors.js';
@@ -45,6 +46,7 @@ export class Session {
   readonly #telling = createEvents();
   readonly events = this.#telling.events;
   readonly comms: Comms;
+  readonly peer: Peer;
   readonly pool: BufferPool;
   /** The broker's ends of declared pipes and sockets. Each is the user's, who closes it. */
   readonly fds: ReadonlyMap<string, Fd>;
@@ -106,6 +108,8 @@ export class Session {
     this.#startGateClock(limits.gateTime);
     if (signal) this.#heed(signal);
     this.result = this.#process.ended.then((end) => this.#finish(end));
+    // Nothing of a call can have arrived: none crosses before *go*.
+    this.peer = new Peer(this.comms, { services: preparation.services, outcome: this.result });
     void this.result.then((result) => this.#reports.ended(result));
   }
 

@@ -94,6 +94,7 @@ export class BufferExchange {
   handle(frame: Frame): boolean {
     switch (frame.tag) {
       case Tag.SharedBuffer:
+      case Tag.AttachBuffer:
         frame.attachBuffer(this.#arrived(frame));
         return false;
       case Tag.BufferRequest:

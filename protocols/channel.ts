@@ -1,7 +1,8 @@
 import { BufferExchange } from './buffer-exchange.js';
+import { type CallHandler, CallPort, noCalls } from './call-port.js';
 import type { ChannelOptions } from './channel-options.js';
 import { type Decoder, type Encoder, type ReceiveOptions, requireTag } from './codec.js';
-import { defer, rejected } from './deferred.js';
+import { defer, once, rejected } from './deferred.js';
 import { ClosedError, LimitExceeded, PeerGone, ProtocolError, type SallyportError, TimeoutError } from './errors.js';
 import { closeEventually, type FdOperations, nativeFds } from './fd-facts.js';
 import type { Frame } from './frame.js';
@@ -13,7 +14,7 @@ import { Outbox } from './outbox.js';
 import { PendingReceive } from './pending-receive.js';
 import { Tag } from './tags.js';
 import { Throttle } from './throttle.js';
-import { BatchStatus, type Transport } from './transport.js';
+import { BatchStatus, describeEnd, type Transport } from './transport.js';
 
 const NOT_YET = 'the gate is still open: nothing is sent before go';
 
@@ -40,16 +41,16 @@ export class Channel {
   readonly #inbox: Inbox;
   readonly #throttle: Throttle;
   readonly #onViolation: (error: ProtocolError) => void;
-  #violationSeen = false;
   #ended: SallyportError | null = null;
   #sendingEnded: SallyportError | null = null;
   #notYet: SallyportError | null = null;
+  #calls = noCalls;
 
   /** @internal */
   constructor(transport: Transport, options: ChannelOptions) {
     this.limits = resolveLimits(options.limits);
     this.fds = options.fds ?? nativeFds;
-    this.#onViolation = options.onViolation ?? (() => {});
+    this.#onViolation = once(options.onViolation);
     this.#transport = transport;
     const { role, phase = 'open' } = options;
     this.#intake = new Intake(transport.slab, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
@@ -61,11 +62,22 @@ export class Channel {
       transport,
       this.limits,
       (error) => this.#sendingFailed(error),
-      () => this.#throttle.regulate(),
+      () => {
+        this.#throttle.regulate();
+        this.#calls.onDrain();
+      },
     );
     this.buffers = new BufferExchange(options, this.limits, this.fds, this.#outbox);
     this.#throttle = new Throttle(transport, this.#inbox, this.buffers);
     transport.onBatch = (filled, fds, status) => this.#onBatch(filled, fds, status);
+  }
+
+  /** @internal The frames of calls go to `handler`, and its own by the port. Without one, such a frame is a violation. */
+  carryCalls(handler: CallHandler): CallPort {
+    this.#calls = handler;
+    const notYet = new ClosedError(NOT_YET);
+    const refused = () => this.#sendingEnded ?? (this.#intake.phase === 'open' ? null : notYet);
+    return new CallPort(this.#outbox, this.buffers, this.fds, this.limits, refused, (error) => this.#violated(error));
   }
 
   /** @internal Begins to receive. What is to be received by blocking calls alone needs no start. */
@@ -99,22 +111,19 @@ export class Channel {
   /**
    * @internal The peer's processes are gone: takes in what they left in the socket, whose size the kernel bounds, though it is more
    * than the high-water mark, and then the end of file. Somebody else may hold the peer's end, so that none comes: it is
-   * waited for only so long.
-   *
-   * @param patience milliseconds
+   * waited for only `patience` milliseconds.
    */
   async finish(patience: number): Promise<void> {
     if (this.#ended !== null) return;
     this.#throttle.readOn();
     const timer = setTimeout(() => this.#end(new PeerGone('the peer is gone')), patience);
-    await this.closed;
-    clearTimeout(timer);
+    await this.closed.finally(() => clearTimeout(timer));
   }
 
   /** @internal How the peer ended, once it is known: later PeerGone errors carry it. */
   attachResult(result: unknown): void {
-    if (this.#ended instanceof PeerGone) this.#ended = new PeerGone(this.#ended.message, result);
-    if (this.#sendingEnded instanceof PeerGone) this.#sendingEnded = new PeerGone(this.#sendingEnded.message, result);
+    this.#ended = PeerGone.withResult(this.#ended, result);
+    this.#sendingEnded = PeerGone.withResult(this.#sendingEnded, result);
   }
 
   /** @internal `refused`: why nothing can be sent; handshake frames go by another reason than data. */
@@ -251,7 +260,8 @@ export class Channel {
       this.#violated(error);
       return filled;
     }
-    if (status !== BatchStatus.Open) this.#peerGone(status);
+    // Frames that had arrived can still be received.
+    if (status !== BatchStatus.Open) this.#end(new PeerGone(describeEnd(status)));
     else this.#throttle.regulate();
     return consumed;
   }
@@ -259,7 +269,8 @@ export class Channel {
   #onFrame(frame: Frame, rule: FrameRule): void {
     if (frame.tag === Tag.Go) this.opened();
     if (rule.exchange && this.buffers.handle(frame)) return;
-    this.#inbox.deliver(frame);
+    if (rule.calls) this.#calls.onFrame(frame);
+    else this.#inbox.deliver(frame);
   }
 
   /** Both directions may still hold what arrived before: receives go on until the end of file is read. */
@@ -269,21 +280,9 @@ export class Channel {
     return this.#sendingEnded;
   }
 
-  /** Frames that had arrived can still be received. */
-  #peerGone(status: number): void {
-    const why =
-      status === BatchStatus.EndOfFile ? 'the peer closed the channel' : `receiving failed with errno ${-status}`;
-    this.#end(new PeerGone(why));
-  }
-
   #violated(error: unknown): void {
-    const violation =
-      error instanceof ProtocolError
-        ? error
-        : new ProtocolError('what the peer sent could not be handled', { cause: error });
+    const violation = ProtocolError.of(error);
     this.#tearDown(violation);
-    if (this.#violationSeen) return;
-    this.#violationSeen = true;
     this.#onViolation(violation);
   }
 
@@ -303,6 +302,7 @@ export class Channel {
     this.buffers.close(reason);
     this.#transport.shutdown();
     this.#transport.close();
+    this.#calls.onEnd(reason);
     this.#closing.resolve(reason);
   }
 }

@@ -29,4 +29,14 @@ export function rejected(reason: unknown): Promise<never> {
   return promise;
 }
 
+/** Passes its first call on, and no other. */
+export function once<T>(callback: ((value: T) => void) | undefined): (value: T) => void {
+  let waiting = callback;
+  return (value) => {
+    const call = waiting;
+    waiting = undefined;
+    call?.(value);
+  };
+}
+
 function ignore(): void {}

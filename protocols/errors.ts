@@ -18,6 +18,12 @@ export class ProtocolError extends SallyportError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_SALLYPORT_PROTOCOL', message, options);
   }
+
+  /** Any failure while what the peer sent is handled is taken for the peer's. */
+  static of(error: unknown): ProtocolError {
+    if (error instanceof ProtocolError) return error;
+    return new ProtocolError('what the peer sent could not be handled', { cause: error });
+  }
 }
 
 /** The other side closed the channel or died. `result` says how it ended, where that is known. */
@@ -27,6 +33,11 @@ export class PeerGone extends SallyportError {
   constructor(message: string, result?: unknown, options?: ErrorOptions) {
     super('ERR_SALLYPORT_PEER_GONE', message, options);
     this.result = result;
+  }
+
+  /** @internal Any other error as it is. */
+  static withResult<E extends SallyportError | null>(error: E, result: unknown): E | PeerGone {
+    return error instanceof PeerGone ? new PeerGone(error.message, result) : error;
   }
 }
 
@@ -109,5 +120,32 @@ export class UnsupportedValue extends SallyportError {
 export class TimeoutError extends SallyportError {
   constructor(message: string) {
     super('ERR_SALLYPORT_TIMEOUT', message);
+  }
+}
+
+/** The other side serves another version of the interface. `difference` shows each line that only one of them has. */
+export class InterfaceMismatch extends SallyportError {
+  readonly difference: string;
+
+  constructor(name: string, difference: string) {
+    super('ERR_SALLYPORT_INTERFACE', `the other side serves another ${name}:\n${difference}`);
+    this.difference = difference;
+  }
+}
+
+/**
+ * A call that the other side did not answer with a value. `code` is one that the interface declares, or `internal` (its
+ * handler failed), `unavailable` (nobody serves the interface), `limit` (the answer was more than may be sent), `cancelled`.
+ */
+export class RemoteError<Code extends string = string> extends Error {
+  readonly code: Code | 'internal' | 'unavailable' | 'limit' | 'cancelled';
+  /** What the other side says, escaped and cut. */
+  readonly detail: string;
+
+  constructor(code: Code | 'internal' | 'unavailable' | 'limit' | 'cancelled', what: string, detail = '') {
+    super(`${what} failed: ${code}${detail === '' ? '' : `, ${detail}`}`);
+    this.name = 'RemoteError';
+    this.code = code;
+    this.detail = detail;
   }
 }

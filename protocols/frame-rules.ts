@@ -19,6 +19,8 @@ export interface FrameRule {
   readonly phase: 'open' | 'handshake' | 'life';
   /** A frame of the shared memory protocol: most of these never reach a receive. */
   readonly exchange: boolean;
+  /** A frame of the calls, which never reaches a receive. */
+  readonly calls: boolean;
 }
 
 /** In place of a size: whatever the channel's `maxMessage` is. */
@@ -32,11 +34,15 @@ function data(size: Size, carriesFd = false): FrameRule {
 
 function rule(size: Size, from: FrameRule['from'], phase: FrameRule['phase'], carriesFd = false): FrameRule {
   const [min, max] = typeof size === 'number' ? [size, size] : size;
-  return { min, max, from, phase, carriesFd, exchange: false };
+  return { min, max, from, phase, carriesFd, exchange: false, calls: false };
 }
 
 function exchange(size: Size, from: FrameRule['from'], carriesFd = false): FrameRule {
   return { ...rule(size, from, 'open', carriesFd), exchange: true };
+}
+
+function call(size: Size, carriesFd = false): FrameRule {
+  return { ...rule(size, 'either side', 'open', carriesFd), calls: true };
 }
 
 const anyMessage: Size = [0, MESSAGE];
@@ -66,6 +72,22 @@ const rules = new Map<number, FrameRule>([
   [Tag.BufferGrant, exchange(20, 'broker', true)],
   [Tag.BufferRefusal, exchange(16, 'broker')],
   [Tag.BufferRelease, exchange(4, 'sandboxee')],
+  [Tag.AttachFd, call(0, true)],
+  [Tag.AttachBuffer, { ...call(16, true), exchange: true }],
+  [Tag.AttachDrop, call(0)],
+  [Tag.Connect, call([37, 37 + 100])],
+  [Tag.Connected, call(4)],
+  [Tag.Refused, call([5, 5 + 64 * KiB])],
+  [Tag.Call, call([16, MESSAGE])],
+  [Tag.Return, call([8, MESSAGE])],
+  [Tag.Fail, call([6, 6 + KiB])],
+  [Tag.Cancel, call(4)],
+  [Tag.Item, call([8, MESSAGE])],
+  [Tag.Credit, call(12)],
+  [Tag.Event, call([8, MESSAGE])],
+  [Tag.Listen, call(8)],
+  [Tag.EventsEnded, call(8)],
+  [Tag.Release, call(4)],
   [Tag.Hello, rule([10, 4 * KiB], 'sandboxee', 'handshake')],
   [Tag.Filter, rule(filterSize, 'broker', 'handshake')],
   [Tag.Listener, rule(0, 'sandboxee', 'handshake', true)],

@@ -1,9 +1,12 @@
 /**
- * What both sides speak: units, errors, file descriptors and shared buffers, and the types of the channel. The channel itself
+ * What both sides speak: units, errors, interfaces, file descriptors and shared buffers, and the types of the channel, which itself
  * comes with a sandboxee (`sandboxee.comms`) or a gate (`gate.comms`).
  */
 
 export type { BlockingComms } from './blocking-comms.js';
+export { isFailureOf } from './calls/failure.js';
+export type { Peer, Share, Usage } from './calls/peer.js';
+export { type Service, service } from './calls/service.js';
 export type { DirectoryToken, FdOptions } from './capabilities.js';
 export type { ReceiveOptions, SizedOptions } from './codec.js';
 export type { Comms } from './comms.js';
@@ -12,10 +15,12 @@ export {
   ClosedError,
   type ErrorCode,
   FdKindError,
+  InterfaceMismatch,
   InvalidArgument,
   LimitExceeded,
   PeerGone,
   ProtocolError,
+  RemoteError,
   SallyportError,
   TagMismatch,
   TimeoutError,
@@ -27,6 +32,7 @@ export type { FdAccess, FdKind } from './fd-facts.js';
 export type { ValueLimits } from './limits.js';
 export type { Value } from './msgpack.js';
 export type { ProtoDecoder, ProtoEncoder, Tlv, ValueOptions } from './payloads.js';
+export * from './schema/index.js';
 export type { BufferMode, SharedBuffer } from './shared-buffer.js';
 export { escapeText } from './text.js';
 export { KiB, MiB } from './units.js';

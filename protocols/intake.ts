@@ -65,6 +65,6 @@ export class Intake {
   }
 }
 
-function isOf({ phase }: FrameRule, now: Phase): boolean {
-  return now === 'start-up' ? phase !== 'life' : phase === now;
+function isOf({ phase, calls }: FrameRule, now: Phase): boolean {
+  return now === 'start-up' ? phase !== 'life' && !calls : phase === now;
 }

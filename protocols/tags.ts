@@ -35,6 +35,22 @@ export const Tag = {
   Failed: 0x80010032,
   Exited: 0x80010033,
   Executed: 0x80010034,
+  AttachFd: 0x80010040,
+  AttachBuffer: 0x80010041,
+  AttachDrop: 0x80010042,
+  Connect: 0x80010043,
+  Connected: 0x80010044,
+  Refused: 0x80010045,
+  Call: 0x80010046,
+  Return: 0x80010047,
+  Fail: 0x80010048,
+  Cancel: 0x80010049,
+  Item: 0x8001004a,
+  Credit: 0x8001004b,
+  Event: 0x8001004c,
+  Listen: 0x8001004d,
+  EventsEnded: 0x8001004e,
+  Release: 0x8001004f,
 } as const;
 
 /** User tags are below this. */

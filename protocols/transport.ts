@@ -54,3 +54,8 @@ export const BatchStatus = {
   /** fds were lost because this process could not take them (its own limit of open files), not by the peer's doing. */
   ControlTruncated: -1000,
 } as const;
+
+/** Why nothing more will arrive, of a status that is neither open nor truncated. */
+export function describeEnd(status: number): string {
+  return status === BatchStatus.EndOfFile ? 'the peer closed the channel' : `receiving failed with errno ${-status}`;
+}

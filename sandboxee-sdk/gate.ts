@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import { packageRoot } from '../native/locate.js';
 import * as native from '../native/sandboxee.js';
 import { BlockingComms } from '../protocols/blocking-comms.js';
+import { Peer } from '../protocols/calls/peer.js';
 import { BlockingEndpointTransport } from '../protocols/endpoint-transport.js';
 import { SallyportError } from '../protocols/errors.js';
 import { COMMS_VARIABLE } from '../protocols/fd-names.js';
 import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
 import { MappedBuffers } from '../protocols/mapped-buffer.js';
+import { hashOf } from '../protocols/schema/description.js';
 import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 import { Tag } from '../protocols/tags.js';
 
 /** The sandboxee's side of its gate, after it has shut. */
-export interface Gate extends Disposable {
+export interface Gate extends Disposable, Pick<Peer, 'serve' | 'connect' | 'usage' | 'closed'> {
   /** Typed values, fds and shared buffers, in order; also in forms that block. */
   readonly comms: BlockingComms;
   /**
@@ -48,6 +50,7 @@ export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate>
   if (entered) throw new SallyportError('ERR_SALLYPORT_GATE', 'sandboxMeHere() was called before: a gate shuts once');
   entered = true;
   const comms = openComms(before === undefined ? 'handshake' : 'start-up');
+  const peer = new Peer(comms);
   await comms.sendControl(
     Tag.Hello,
     encodeHello({ protocol: PROTOCOL_VERSION, sdk: ownVersion(), node: process.version, pid: process.pid }),
@@ -62,6 +65,10 @@ export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate>
   await comms.recvControl(Tag.Go);
   return {
     comms,
+    serve: (target, implementation) => peer.serve(target, implementation),
+    connect: (target) => peer.connect(target),
+    usage: () => peer.usage(),
+    closed: peer.closed,
     requestBuffer: (size, mode) => comms.requestBuffer(size, mode),
     close: () => comms.close(),
     [Symbol.dispose]: () => comms.close(),
@@ -93,6 +100,8 @@ function openComms(phase: 'handshake' | 'start-up'): BlockingComms {
 function warmUp(): void {
   void process.stdout;
   void process.stderr;
+  // The first hash looks up its implementation.
+  hashOf('');
   // Node's own handler would start an inspector, whose socket is a violation: anybody's signal could end the sandboxee.
   process.on('SIGUSR1', () => {});
 }

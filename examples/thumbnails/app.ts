@@ -10,8 +10,8 @@ import { describeLayer, describeResult, SallyportError } from 'sallyport';
 import sharp from 'sharp';
 import { demonstrateAttacks } from './attacks.js';
 import { listPictures, openPicture, ThumbnailNames } from './files.js';
-import type { Pixels } from './protocol.js';
 import { Thumbnailer } from './thumbnailer.js';
+import type { Pixels } from './thumbnails.js';
 
 /** From dist/examples/thumbnails to where the pictures are. */
 const OWN_PICTURES = fileURLToPath(new URL('../../../examples/thumbnails/images', import.meta.url));

@@ -1,6 +1,6 @@
-import { describeResult, PeerGone, type Result } from 'sallyport';
-import { type Attack, sendAttack } from './protocol.js';
+import { describeResult, PeerGone, type Result, TimeoutError } from 'sallyport';
 import type { Thumbnailer } from './thumbnailer.js';
+import type { Attack } from './thumbnails.js';
 
 const ATTACKS: readonly { readonly attack: Attack; readonly says: string }[] = [
   { attack: 'read-file', says: 'read /etc/passwd' },
@@ -17,14 +17,13 @@ export async function demonstrateAttacks(thumbnailer: Thumbnailer, report: (line
   }
 }
 
-async function provoke(thumbnailer: Thumbnailer, attack: Attack): Promise<Result> {
-  const sandboxee = await thumbnailer.sandboxee();
-  await sendAttack(sandboxee.comms, attack);
+export async function provoke(thumbnailer: Thumbnailer, kind: Attack): Promise<Result> {
+  const { sandboxee, thumbnails } = await thumbnailer.helper();
   try {
-    await sandboxee.comms.recvValue();
-    sandboxee.kill('it survived its attack');
+    await thumbnails.attack({ kind }, { timeout: 10_000 });
   } catch (error) {
-    if (!(error instanceof PeerGone)) throw error;
+    if (!(error instanceof PeerGone || error instanceof TimeoutError)) throw error;
   }
+  sandboxee.kill('it survived its attack');
   return sandboxee.result;
 }

@@ -1,5 +1,6 @@
-import { type Fd, launch, MiB, node, policies, type Result, type Sandboxee } from 'sallyport';
-import { type Job, type Pixels, receiveAnswer, sendPicture } from './protocol.js';
+import { type Fd, launch, MiB, node, policies, type Result, type Sandboxee, TimeoutError } from 'sallyport';
+import { isFailureOf, type Remote } from 'sallyport/protocols';
+import { type Pixels, Thumbnails, takePixels } from './thumbnails.js';
 
 const worker = node(new URL('./thumbnails.worker.js', import.meta.url));
 
@@ -19,33 +20,42 @@ export type Outcome =
   /** The sandboxee ended with this picture in its hands. */
   | { readonly kind: 'lost'; readonly result: Result };
 
+export interface Helper {
+  readonly sandboxee: Sandboxee;
+  readonly thumbnails: Remote<typeof Thumbnails>;
+}
+
 /**
  * Decodes pictures in one sandboxee, one after the other. A sandboxee that dies is replaced for the next picture, and only
  * the picture that it held is lost.
  */
 export class Thumbnailer implements AsyncDisposable {
-  #sandboxee: Promise<Sandboxee> | undefined;
+  #helper: Promise<Helper> | undefined;
   readonly #options: Required<ThumbnailerOptions>;
 
   constructor(options: ThumbnailerOptions = {}) {
     this.#options = { memory: 512 * MiB, patience: 60_000, pixelLimit: true, ...options };
   }
 
-  /** The sandboxee that the next picture goes to. */
-  sandboxee(): Promise<Sandboxee> {
-    this.#sandboxee ??= this.#launch();
-    return this.#sandboxee;
+  /** The sandboxee that the next picture goes to, and what can be asked of it. */
+  helper(): Promise<Helper> {
+    this.#helper ??= this.#launch();
+    return this.#helper;
   }
 
-  #launch(): Promise<Sandboxee> {
+  async sandboxee(): Promise<Sandboxee> {
+    return (await this.helper()).sandboxee;
+  }
+
+  #launch(): Promise<Helper> {
     const launched = launch(worker, {
       policy: policies.node({ onDenied: 'kill' }).build(),
       limits: { memory: this.#options.memory, sharedMemory: 256 * MiB },
-    });
+    }).then((sandboxee) => ({ sandboxee, thumbnails: sandboxee.connect(Thumbnails) }));
     const forget = (): void => {
-      if (this.#sandboxee === launched) this.#sandboxee = undefined;
+      if (this.#helper === launched) this.#helper = undefined;
     };
-    launched.then(({ result }) => result.then(forget), forget);
+    launched.then(({ sandboxee }) => sandboxee.result.then(forget), forget);
     return launched;
   }
 
@@ -54,24 +64,26 @@ export class Thumbnailer implements AsyncDisposable {
    * @throws LaunchError where no sandboxee could be had
    */
   async make(file: Fd, width: number): Promise<Outcome> {
-    using held = file;
-    const sandboxee = await this.sandboxee();
-    const job: Extract<Job, { kind: 'picture' }> = { kind: 'picture', width, pixelLimit: this.#options.pixelLimit };
-    const overdue = setTimeout(() => sandboxee.kill('it took too long over one picture'), this.#options.patience);
+    using source = file;
+    const { sandboxee, thumbnails } = await this.helper();
+    const { patience, pixelLimit } = this.#options;
     try {
-      await sendPicture(sandboxee.comms, job, held);
-      const answer = await receiveAnswer(sandboxee.comms, job);
-      return typeof answer === 'string' ? { kind: 'refused', reason: answer } : { kind: 'made', pixels: answer };
+      const answer = await thumbnails.make({ source, width, pixelLimit }, { timeout: patience });
+      return { kind: 'made', pixels: takePixels(answer, width) };
     } catch (error) {
-      sandboxee.kill(error instanceof Error ? error.message : 'its answer makes no sense');
+      if (isFailureOf(error, Thumbnails.members.make)) return { kind: 'refused', reason: error.detail };
+      sandboxee.kill(reasonToKill(error));
       return { kind: 'lost', result: await sandboxee.result };
-    } finally {
-      clearTimeout(overdue);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const sandboxee = await this.#sandboxee;
-    await sandboxee?.[Symbol.asyncDispose]();
+    const helper = await this.#helper;
+    await helper?.sandboxee[Symbol.asyncDispose]();
   }
+}
+
+function reasonToKill(error: unknown): string {
+  if (error instanceof TimeoutError) return 'it took too long over one picture';
+  return error instanceof Error ? error.message : 'its answer makes no sense';
 }

@@ -5,20 +5,26 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readSync } from 'node:fs';
 import { connect } from 'node:net';
+import type { Context } from 'sallyport/protocols';
 import { type Fd, sandboxMeHere } from 'sallyport/sandboxee';
 import sharp from 'sharp';
-import { type Attack, HIGHEST_RATIO, type Job, receiveJob, sendPixels, sendRefusal } from './protocol.js';
+import { type Answer, type Attack, HIGHEST_RATIO, Thumbnails } from './thumbnails.js';
+
+/** Characters. */
+const MOST_REASON = 200;
 
 sharp.cache(false);
 await warmUp();
 sharp.concurrency(4);
 
 const gate = await sandboxMeHere();
-for (;;) {
-  const { job, file } = await receiveJob(gate.comms);
-  if (job.kind === 'attack') attack(job.attack);
-  else if (file) await makeThumbnail(job, file);
-}
+gate.serve(Thumbnails, {
+  make: ({ source, width, pixelLimit }, context) => makeThumbnail(source, width, pixelLimit, context),
+  attack: ({ kind }) => {
+    attack(kind);
+    return new Promise(() => {});
+  },
+});
 
 /** One small picture through every decoder that may be needed, so that what they load lazily is loaded. */
 async function warmUp(): Promise<void> {
@@ -31,22 +37,27 @@ async function warmUp(): Promise<void> {
   }
 }
 
-async function makeThumbnail({ width, pixelLimit }: Extract<Job, { kind: 'picture' }>, file: Fd): Promise<void> {
+async function makeThumbnail(
+  source: Fd,
+  width: number,
+  pixelLimit: boolean,
+  context: Context<'refused'>,
+): Promise<Answer> {
   try {
-    const image = sharp(readWhole(file), pixelLimit ? {} : { limitInputPixels: false, unlimited: true });
+    const image = sharp(readWhole(source), pixelLimit ? {} : { limitInputPixels: false, unlimited: true });
     const { data, info } = await image
       .autoOrient()
       .resize({ width, height: width * HIGHEST_RATIO, fit: 'inside', withoutEnlargement: true })
       .toColourspace('srgb')
       .raw()
       .toBuffer({ resolveWithObject: true });
-    const { channels } = info;
-    if (channels !== 3 && channels !== 4) throw new Error(`${channels} channels`);
-    using pixels = await gate.requestBuffer(data.length);
+    if (info.channels !== 3 && info.channels !== 4) throw new Error(`${info.channels} channels`);
+    const pixels = await gate.requestBuffer(data.length);
     pixels.copyIn(data);
-    await sendPixels(gate.comms, { kind: 'pixels', width: info.width, height: info.height, channels }, pixels);
+    return { pixels, width: info.width, height: info.height, hasAlpha: info.channels === 4 };
   } catch (error) {
-    await sendRefusal(gate.comms, error instanceof Error ? error.message.replaceAll('\n', ' ') : 'unknown error');
+    const why = error instanceof Error ? error.message.replaceAll('\n', ' ') : 'unknown error';
+    throw context.fail('refused', why.slice(0, MOST_REASON));
   }
 }
 

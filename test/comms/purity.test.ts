@@ -26,6 +26,29 @@ describe('the protocols', () => {
     expect(report).to.deep.equal({ value: { works: [1, 'x'] }, addons: [] });
   });
 
+  it('load no native code for interfaces and calls either, and need no code made of strings', () => {
+    const report = run(
+      `
+      const { memoryPair } = await import('${modules}memory-transport.js');
+      const { Comms } = await import('${modules}comms.js');
+      const { Peer } = await import('${modules}calls/peer.js');
+      const { defineInterface, t } = await import('${modules}schema/index.js');
+      const Sums = defineInterface('sums@1', {
+        add: t.method({ input: { a: t.int32(), b: t.value(t.int32()) }, output: t.int32() }),
+      });
+      const [a, b] = memoryPair();
+      const broker = new Peer(new Comms(a, { role: 'broker' }).start());
+      const sandboxee = new Peer(new Comms(b, { role: 'sandboxee' }).start());
+      sandboxee.serve(Sums, { add: ({ a, b }) => a + b });
+      const sum = await broker.connect(Sums).add({ a: 2, b: 3 });
+      const { sharedObjects } = process.report.getReport();
+      console.log(JSON.stringify({ sum, addons: sharedObjects.filter((path) => path.endsWith('.node')) }));
+    `,
+      '--disallow-code-generation-from-strings',
+    );
+    expect(report).to.deep.equal({ sum: 5, addons: [] });
+  });
+
   it('encode and decode values where no code may be made of strings', () => {
     const report = run(
       `

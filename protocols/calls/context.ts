@@ -1,0 +1,45 @@
+import { ProtocolError } from '../errors.js';
+import type { Context } from '../schema/members.js';
+
+/** What a handler throws to fail by a code of its interface. */
+export class Failure extends Error {
+  readonly failureCode: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'Failure';
+    this.failureCode = code;
+  }
+}
+
+/** The controller is made when the signal is first asked for: most handlers do not. */
+export class CallContext implements Context {
+  readonly #violate: (error: ProtocolError) => void;
+  #controller: AbortController | null = null;
+  #aborted: { readonly reason: unknown } | null = null;
+
+  constructor(violate: (error: ProtocolError) => void) {
+    this.#violate = violate;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== null) this.#controller.abort(this.#aborted.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted ??= { reason };
+    this.#controller?.abort(reason);
+  }
+
+  readonly fail = (code: string, message = ''): Error => new Failure(code, message);
+
+  readonly hostile = (reason: string): never => {
+    const error = new ProtocolError(`a handler found the peer hostile: ${reason}`);
+    this.#violate(error);
+    throw error;
+  };
+}

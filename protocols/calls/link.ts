@@ -1,0 +1,166 @@
+import type { CallPort } from '../call-port.js';
+import { InvalidArgument, LimitExceeded, ProtocolError } from '../errors.js';
+import type { Frame } from '../frame.js';
+import type { AnyType } from '../schema/containers.js';
+import { IncomingHandles, type RemoteSource } from '../schema/handles.js';
+import { writeMessage } from '../schema/message.js';
+import { Reader } from '../schema/reader.js';
+import { Writer } from '../schema/writer.js';
+import { Tag } from '../tags.js';
+import { Attachments } from './attachments.js';
+import { Exports } from './exports.js';
+import { callLimits } from './limits.js';
+import { Service } from './service.js';
+import { Turnstile } from './turnstile.js';
+
+export interface Size {
+  readonly bytes: number;
+  readonly fds: number;
+}
+
+const empty = Buffer.alloc(0);
+
+/**
+ * Messages with what they carry. Each is `{u32 …, u8 fds, u8 buffers, u8 remotes, u8 0}`, the value, and then a u32 for each
+ * remote; its fds and buffers are attached by frames that come right before it.
+ */
+export class Link {
+  readonly port: CallPort;
+  readonly attachments: Attachments;
+  readonly exports = new Exports();
+  readonly turnstile: Turnstile;
+  readonly source: RemoteSource;
+  readonly #writers: Writer[] = [];
+  readonly #reader = new Reader();
+
+  constructor(port: CallPort, source: RemoteSource) {
+    this.port = port;
+    this.source = source;
+    this.attachments = new Attachments(port.fds);
+    this.turnstile = new Turnstile(port);
+  }
+
+  /**
+   * Sends all of a message or nothing of it. What the value carries is moved, also when this throws.
+   *
+   * @param admit throws where the message may not be sent now
+   */
+  message(
+    tag: number,
+    head: readonly number[],
+    type: AnyType,
+    value: unknown,
+    what: string,
+    admit?: (size: Size) => void,
+  ): Size {
+    // Not the one writer of all: a getter or a schema of the user's may make another call meanwhile.
+    const writer = this.#writers.pop() ?? new Writer(this.port.limits.maxMessage);
+    try {
+      writer.reset();
+      for (const word of head) writeWord(writer, word);
+      const counts = writer.take(4);
+      writer.view.setUint32(counts, 0, true);
+      writeMessage(type, writer, value, what);
+      try {
+        const { fds, buffers, exports, isEmpty } = writer.handles;
+        const size = { bytes: writer.at + 4 * exports.length, fds: fds.length };
+        this.port.check(size.bytes);
+        if (fds.length + buffers.length > callLimits.attached) {
+          throw new LimitExceeded('attached', fds.length + buffers.length, callLimits.attached);
+        }
+        admit?.(size);
+        if (isEmpty) this.port.frame(tag, writer.written);
+        else this.#withHandles(tag, writer, counts);
+        return size;
+      } catch (error) {
+        type.drop?.(value);
+        throw error;
+      }
+    } finally {
+      this.#writers.push(writer);
+    }
+  }
+
+  /** Up to three words. Nobody waits for the outcome. */
+  simple(tag: number, ...words: readonly number[]): void {
+    const payload = Buffer.allocUnsafe(4 * words.length);
+    for (const [index, word] of words.entries()) payload.writeUInt32LE(word, 4 * index);
+    this.quietly(tag, payload);
+  }
+
+  /** What cannot be sent because the peer is gone is not missed; a peer that leaves all unread is hostile. */
+  quietly(tag: number, payload: Uint8Array): void {
+    try {
+      this.port.frame(tag, payload);
+    } catch (error) {
+      if (error instanceof LimitExceeded) {
+        this.port.violate(new ProtocolError('the peer does not read what it is sent', { cause: error }));
+      }
+    }
+  }
+
+  /**
+   * Begins to read a message: what came with it is the reader's, to be read or discarded.
+   *
+   * @param head bytes up to the value
+   */
+  open(frame: Frame, head: number): Reader {
+    const counts = frame.start + head - 4;
+    const [fds = 0, buffers = 0, remotes = 0, zero = 0] = frame.bytes.subarray(counts, counts + 4);
+    const end = frame.end - 4 * remotes;
+    if (zero !== 0 || end < frame.start + head)
+      throw new ProtocolError('the peer sent a message with a malformed head');
+    const taken = this.attachments.take(fds, buffers);
+    let handles: IncomingHandles | null = null;
+    if (fds + buffers + remotes > 0) {
+      const ids = Array.from({ length: remotes }, (_, index) => frame.bytes.readUInt32LE(end + 4 * index));
+      handles = new IncomingHandles(taken.fds, taken.buffers, ids, this.port.fds, this.source);
+    }
+    this.#reader.open(frame.bytes, frame.start + head, end, frame.owned, handles);
+    return this.#reader;
+  }
+
+  /** For an answer that must have no value. */
+  openEmpty(frame: Frame, head: number): void {
+    const reader = this.open(frame, head);
+    if (reader.at === reader.end && reader.handles === null) return;
+    reader.handles?.discard();
+    throw new ProtocolError('the peer ended a stream with a value');
+  }
+
+  end(): void {
+    this.attachments.drop();
+    this.exports.clear();
+    this.#reader.open(empty, 0, 0, false, null);
+  }
+
+  #withHandles(tag: number, writer: Writer, counts: number): void {
+    const { fds, buffers, exports } = writer.handles;
+    const ids: number[] = [];
+    let isAttaching = false;
+    try {
+      for (const each of exports) {
+        if (!(each instanceof Service)) throw new InvalidArgument('a capability is given as service(I, …)');
+        ids.push(this.exports.add(each));
+      }
+      writer.bytes[counts] = fds.length;
+      writer.bytes[counts + 1] = buffers.length;
+      writer.bytes[counts + 2] = ids.length;
+      for (const id of ids) writeWord(writer, id);
+      this.port.check(writer.at);
+      isAttaching = true;
+      for (const fd of fds) this.port.attachFd(fd);
+      for (const buffer of buffers) this.port.attachBuffer(buffer);
+      this.port.frame(tag, writer.written);
+    } catch (error) {
+      for (const id of ids) this.exports.takeBack(id);
+      if (isAttaching) this.quietly(Tag.AttachDrop, empty);
+      throw error;
+    }
+  }
+}
+
+function writeWord(writer: Writer, word: number): void {
+  const at = writer.take(4);
+  writer.view.setUint32(at, word, true);
+}

@@ -1,0 +1,105 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect } from 'chai';
+import { BufferPool } from '../../protocols/buffer-pool.js';
+import { Peer } from '../../protocols/calls/peer.js';
+import { type Deferred, defer } from '../../protocols/deferred.js';
+import { MappedBuffers } from '../../protocols/mapped-buffer.js';
+import { defineInterface, type Remote, t } from '../../protocols/schema/index.js';
+import { KiB } from '../../protocols/units.js';
+import { brokerMemory, closePair, memoryComms, rejection, settle, turn } from '../comms/support.js';
+import { leakGate } from '../support/leak-gate.js';
+import { Everything, PeerPair, type Store, serveEverything } from './support.js';
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+
+async function collectAll(): Promise<void> {
+  for (let count = 0; count < 20; count++) {
+    await turn();
+    collect();
+  }
+  await settle();
+}
+
+describe('a remote that was forgotten', () => {
+  leakGate();
+  let pair: PeerPair;
+  beforeEach(() => {
+    pair = new PeerPair();
+    serveEverything(pair, pair.sandboxee.peer);
+  });
+  afterEach(() => pair.close());
+
+  const given = () => pair.sandboxee.peer.usage().remotes.given.used;
+
+  it('is released once it is collected', async () => {
+    const remote = pair.broker.peer.connect(Everything);
+    await (async () => {
+      await remote.open({ prefix: '' });
+    })();
+    expect(given()).to.equal(1);
+    await collectAll();
+    expect(given()).to.equal(0);
+    expect(pair.broker.peer.usage().remotes.held.used).to.equal(0);
+  });
+
+  it('is held as long as any of its methods is', async () => {
+    const remote = pair.broker.peer.connect(Everything);
+    const methods: Remote<typeof Store>['get'][] = [];
+    await (async () => {
+      methods.push((await remote.open({ prefix: '' })).store.get);
+    })();
+    await collectAll();
+    expect(given()).to.equal(1);
+    expect(await methods[0]?.({ key: 'a' })).to.deep.equal({});
+  });
+});
+
+describe('a shared buffer of a call', () => {
+  leakGate();
+  const Memory = defineInterface('memory@1', {
+    get: t.method({ output: { memory: t.sharedBuffer('writable') } }),
+    put: t.method({ input: { memory: t.sharedBuffer('writable'), wrong: t.uint8() } }),
+  });
+  const size = 64 * KiB;
+
+  it('that comes late, is refused, or cannot be sent is let go of: the quota has room for the next', async () => {
+    const pool = new BufferPool(brokerMemory, { sharedMemory: 2 * size, sharedBuffers: 2 });
+    const pair = memoryComms({ closeFd: brokerMemory.close }, { buffers: pool }, { buffers: new MappedBuffers() });
+    const answer: Deferred<void>[] = [];
+    let failures = 0;
+    new Peer(pair.sandboxee).serve(Memory, {
+      get: async () => {
+        const gate = defer<void>();
+        answer.push(gate);
+        await gate.promise;
+        const memory = await pair.sandboxee.requestBuffer(size).catch((error: unknown) => {
+          failures++;
+          throw error;
+        });
+        return { memory };
+      },
+      put: ({ memory }) => memory.close(),
+    });
+    const remote = new Peer(pair.broker).connect(Memory);
+    for (let count = 0; count < 10; count++) {
+      const controller = new AbortController();
+      const call = remote.get(undefined, { signal: controller.signal }).catch(() => {});
+      await settle();
+      answer.pop()?.resolve();
+      if (count % 2 === 0) await turn();
+      controller.abort();
+      await call.then((given) => given?.memory.close());
+      await settle();
+      const error = await rejection(remote.put({ memory: pair.broker.createBuffer(size, 'writable'), wrong: 256 }));
+      expect(error).to.have.property('code', 'ERR_SALLYPORT_INVALID_ARGUMENT');
+      await rejection(remote.put({ memory: pair.broker.createBuffer(size, 'read-only'), wrong: 1 }));
+      await remote.put({ memory: pair.broker.createBuffer(size, 'writable'), wrong: 1 });
+      await settle();
+    }
+    expect(failures).to.equal(0);
+    closePair(pair);
+    pool.close();
+  });
+});
