@@ -21,7 +21,9 @@ export interface CallHandler {
 /** Of a channel that carries no calls. */
 export const noCalls: CallHandler = {
   onFrame: () => {
-    throw new ProtocolError('the peer makes calls on a channel that carries none');
+    throw new ProtocolError(
+      "the peer makes calls on a channel that carries none: a sandboxee imports its interface, and so 'sallyport/protocols', before sandboxMeHere()",
+    );
   },
   onDrain: () => {},
   onEnd: () => {},

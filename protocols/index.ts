@@ -3,6 +3,9 @@
  * comes with a sandboxee (`sandboxee.comms`) or a gate (`gate.comms`).
  */
 
+// Whoever has an interface can make and serve its calls.
+import './calls/peer.js';
+
 export type { BlockingComms } from './blocking-comms.js';
 export { isFailureOf } from './calls/failure.js';
 export type { Peer, Share, Usage } from './calls/peer.js';

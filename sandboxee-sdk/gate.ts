@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { packageRoot } from '../native/locate.js';
 import * as native from '../native/sandboxee.js';
 import { BlockingComms } from '../protocols/blocking-comms.js';
-import { Peer } from '../protocols/calls/peer.js';
+import { offeredPeer } from '../protocols/calls/offer.js';
+import type { Peer } from '../protocols/calls/peer.js';
 import { BlockingEndpointTransport } from '../protocols/endpoint-transport.js';
-import { SallyportError } from '../protocols/errors.js';
+import { InvalidArgument, SallyportError } from '../protocols/errors.js';
 import { COMMS_VARIABLE } from '../protocols/fd-names.js';
 import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
 import { MappedBuffers } from '../protocols/mapped-buffer.js';
-import { hashOf } from '../protocols/schema/description.js';
 import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 import { Tag } from '../protocols/tags.js';
 
@@ -50,7 +50,7 @@ export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate>
   if (entered) throw new SallyportError('ERR_SALLYPORT_GATE', 'sandboxMeHere() was called before: a gate shuts once');
   entered = true;
   const comms = openComms(before === undefined ? 'handshake' : 'start-up');
-  const peer = new Peer(comms);
+  const peer = offeredPeer(comms);
   await comms.sendControl(
     Tag.Hello,
     encodeHello({ protocol: PROTOCOL_VERSION, sdk: ownVersion(), node: process.version, pid: process.pid }),
@@ -65,14 +65,21 @@ export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate>
   await comms.recvControl(Tag.Go);
   return {
     comms,
-    serve: (target, implementation) => peer.serve(target, implementation),
-    connect: (target) => peer.connect(target),
-    usage: () => peer.usage(),
-    closed: peer.closed,
+    serve: (target, implementation) => required(peer).serve(target, implementation),
+    connect: (target) => required(peer).connect(target),
+    usage: () => required(peer).usage(),
+    closed: comms.closed,
     requestBuffer: (size, mode) => comms.requestBuffer(size, mode),
     close: () => comms.close(),
     [Symbol.dispose]: () => comms.close(),
   };
+}
+
+function required(peer: Peer | undefined): Peer {
+  if (peer !== undefined) return peer;
+  throw new InvalidArgument(
+    "this gate carries no calls: import your interface, and so 'sallyport/protocols', before sandboxMeHere()",
+  );
 }
 
 function commsFd(): number {
@@ -100,8 +107,6 @@ function openComms(phase: 'handshake' | 'start-up'): BlockingComms {
 function warmUp(): void {
   void process.stdout;
   void process.stderr;
-  // The first hash looks up its implementation.
-  hashOf('');
   // Node's own handler would start an inspector, whose socket is a violation: anybody's signal could end the sandboxee.
   process.on('SIGUSR1', () => {});
 }

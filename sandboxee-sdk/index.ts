@@ -1,7 +1,6 @@
 /** The public surface inside a sandboxee. */
 
 export type { BlockingComms } from '../protocols/blocking-comms.js';
-export { type Service, service } from '../protocols/calls/service.js';
 export type { Comms } from '../protocols/comms.js';
 export * from '../protocols/errors.js';
 export { Fd } from '../protocols/fd.js';
