@@ -184,6 +184,8 @@ export interface BrokerBinding extends SharedBinding {
    * and a few more return EINTR, as signal(7) says of a stop.
    */
   holdThreads(tids: number[], mostMs: number, onSettled: (threads: HeldThread[]) => void): () => void;
+  /** A whole file of at most so many bytes, in one turn on the thread pool. EFBIG where it is longer. */
+  readWhole(path: string, most: number, callback: (error: Error | null, bytes: Buffer) => void): void;
   /**
    * Reads pairs of address and length from a process, at most 1024 and together 1 MiB, on the thread pool. The bytes are
    * at the places where they would all be; `lengths` says how many of each could be read. Its owner may have written
@@ -220,6 +222,7 @@ export const {
   probe,
   holdThreads,
   readMemory,
+  readWhole,
   Monitor,
 } = binding;
 

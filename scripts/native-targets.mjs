@@ -32,6 +32,7 @@ export const targets = [
       'pidfd.cc',
       'pidfd_watcher.cc',
       'probe.cc',
+      'read_file.cc',
       'read_memory.cc',
       'reaper.cc',
       'registers.cc',

@@ -9,7 +9,7 @@ import {
   readSync,
   statSync,
 } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import * as native from '../../native/broker.js';
 import { errorCode } from '../../protocols/error-code.js';
 import { O_PATH } from '../../protocols/fd-facts.js';
 
@@ -40,6 +40,8 @@ export interface ProcessStatus {
 
 /** More than any of these files has: a status is 1.5 KiB, and a thread has not a thousand children. */
 const ROOM = 8192;
+/** Bytes of /proc/PID/maps: 65,530 mappings are the most (vm.max_map_count), and a name rarely has a hundred. */
+const MOST_MAPS = 32 * 1024 * 1024;
 
 /**
  * A process, seen through a /proc directory that is held open: after its death every read fails, however soon its number
@@ -145,13 +147,22 @@ export class ProcessView implements Disposable {
 
   /** The last column of /proc/PID/maps. On the thread pool, since it takes the process's mmap lock. */
   async mapNames(): Promise<string[]> {
-    const text = await readFile(this.#path('maps'), 'latin1');
+    const text = await this.maps();
     return text.split('\n').map((line) => line.slice(73).trim());
   }
 
   /** Whole. On the thread pool, as `mapNames()`. */
   maps(): Promise<string> {
-    return readFile(this.#path('maps'), 'latin1');
+    return this.#readLater('maps');
+  }
+
+  #readLater(name: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      native.readWhole(this.#path(name), MOST_MAPS, (error, bytes) => {
+        if (error) reject(error);
+        else resolve(bytes.toString('latin1'));
+      });
+    });
   }
 
   /** As the thread has set it: any bytes but NUL, at most 15. Empty where it has ended. */
@@ -161,7 +172,7 @@ export class ProcessView implements Disposable {
 
   /** Where a thread is that waits in a syscall; undefined where it runs, or the kernel does not tell. */
   async blockedAt(tid: number): Promise<{ readonly instruction: bigint; readonly stack: bigint } | undefined> {
-    const text = await readFile(this.#path(`task/${tid}/syscall`), 'latin1').catch(() => '');
+    const text = await this.#readLater(`task/${tid}/syscall`).catch(() => '');
     const [stack, instruction] = text.trim().split(' ').slice(-2);
     if (!stack?.startsWith('0x') || !instruction?.startsWith('0x')) return undefined;
     return { instruction: BigInt(instruction), stack: BigInt(stack) };

@@ -21,6 +21,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineLock(env, exports);
   DefineProbe(env, exports);
   DefineMonitor(env, exports);
+  DefineReadFile(env, exports);
   DefineReadMemory(env, exports);
   DefineThreadHold(env, exports);
   exports.Set("Endpoint", Endpoint::Define(env));

@@ -14,6 +14,7 @@ void DefineOpenFiles(Napi::Env env, Napi::Object exports);
 void DefineLock(Napi::Env env, Napi::Object exports);
 void DefineProbe(Napi::Env env, Napi::Object exports);
 void DefineMonitor(Napi::Env env, Napi::Object exports);
+void DefineReadFile(Napi::Env env, Napi::Object exports);
 void DefineReadMemory(Napi::Env env, Napi::Object exports);
 void DefineThreadHold(Napi::Env env, Napi::Object exports);
 
