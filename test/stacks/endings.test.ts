@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { describeResult, type Result } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { begin, launchPuppet, type PuppetOptions } from '../support/puppet.js';
-import { namesOf } from './support.js';
+import { namesOf, readTablesFirst } from './support.js';
 
 /** Spins in JavaScript until its end. */
 async function endOfSpinning(options: PuppetOptions, end?: (kill: () => void) => void): Promise<Result> {
@@ -21,6 +21,7 @@ async function endOfSpinning(options: PuppetOptions, end?: (kill: () => void) =>
 
 describe('the stack at the end', () => {
   leakGate();
+  readTablesFirst();
 
   it('by timeout is that of the main thread', async () => {
     const result = await endOfSpinning({ limits: { wallTime: 1000 } });

@@ -9,6 +9,7 @@ const x64 = process.arch === 'x64';
 
 describe('the stack of a violation', () => {
   leakGate();
+  readTablesFirst();
 
   it('names the frames of the program, from the syscall to main, and the JavaScript that led there', async () => {
     const { stack, syscall } = await violationBy(({ modules: { fs } }) => {
