@@ -3,7 +3,16 @@ import { describeResult, policies, type Violation } from '../../broker/index.js'
 import { allow } from '../../broker/policy/bpf/dsl.js';
 import { leakGate } from '../support/leak-gate.js';
 import { begin, launchPuppet } from '../support/puppet.js';
-import { framesOf, launchWithStacks, namesOf, type StackKit, strict, violationBy, violationOf } from './support.js';
+import {
+  framesOf,
+  launchWithStacks,
+  namesOf,
+  readTablesFirst,
+  type StackKit,
+  strict,
+  violationBy,
+  violationOf,
+} from './support.js';
 
 const x64 = process.arch === 'x64';
 
