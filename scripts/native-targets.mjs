@@ -40,6 +40,7 @@ export const targets = [
       'spawn.cc',
       'thread_hold.cc',
       'thread_hold_binding.cc',
+      'terminal.cc',
       'threads.cc',
     ],
   },
