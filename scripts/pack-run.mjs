@@ -31,15 +31,17 @@ function pack(url) {
   const exported = [];
   const source = (specifier) =>
     specifier.startsWith('.') ? `__load(${pack(new URL(specifier, url))})` : `__require(${JSON.stringify(specifier)})`;
-  // Loaded with the first call: the functions of this one, and what it loads, are seldom needed.
-  const lazily = (names) =>
+  // Loaded with the first use: `run` seldom needs any of them.
+  const lazily = (names, from) =>
     split(names)
-      .map(([name, as]) => `const ${as} = (...args) => __require('node:fs/promises').${name}(...args);`)
+      .map(([name, as]) => `const ${as} = __late(${JSON.stringify(from)}, '${name}');`)
       .join(' ');
   const text = readFileSync(url, 'utf8')
     .replace(/^#!.*/, '')
     .replace(/\n\/\/# sourceMappingURL=.*/, '')
-    .replace(/^import\s+\{([^}]*)\}\s+from\s+'node:fs\/promises';/gm, (_, names) => lazily(names))
+    .replace(/^import\s+\{([^}]*)\}\s+from\s+'(node:(?:fs\/promises|child_process|net|tty))';/gm, (_, names, from) =>
+      lazily(names, from),
+    )
     .replace(/^import\s+\*\s+as\s+(\w+)\s+from\s+'([^']+)';/gm, (_, name, from) => `const ${name} = ${source(from)};`)
     .replace(/^import\s+(\w+)\s+from\s+'([^']+)';/gm, (_, name, from) => `const ${name} = ${source(from)};`)
     .replace(
@@ -73,7 +75,9 @@ function pack(url) {
   if (/^(import\s[^(]|export\s)/m.test(text))
     throw new Error(`${url.href}: an import or export of a form that is not known`);
   const ends = exported.map(([name, as]) => `exports.${as} = ${name};`).join(' ');
-  bodies[number] = `(exports) => {\n${text}\n${ends}\n}`;
+  // In ASCII, of which V8 makes half as large a string.
+  const ascii = text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  bodies[number] = `(exports) => {\n${ascii}\n${ends}\n}`;
   return number;
 }
 
@@ -105,6 +109,12 @@ const __load = (number) => {
 const modules = [
 ${bodies.join(',\n')}
 ];
+function __late(from, name) {
+  return function (...args) {
+    const it = __require(from)[name];
+    return new.target === undefined ? it(...args) : Reflect.construct(it, args);
+  };
+}
 return __load(0);
 }
 `,

@@ -11,7 +11,7 @@ interface Pack {
 /** What scripts/pack-run.mjs made of `run.js` and all that it imports. Throws ENOENT where there is none. */
 function loadPack(): Pack {
   const filename = path.join(__dirname, 'run.pack.js');
-  const script = new vm.Script(fs.readFileSync(filename, 'utf8'), {
+  const script = new vm.Script(fs.readFileSync(filename, 'latin1'), {
     filename,
     cachedData: cacheOf(path.join(__dirname, 'run.pack.cache')),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

@@ -1,4 +1,4 @@
-import { readFileSync, writeSync } from 'node:fs';
+import { constants, readFileSync, writeSync } from 'node:fs';
 import { isatty, ReadStream } from 'node:tty';
 import * as native from '../../native/broker.js';
 import { errorCode } from '../../protocols/error-code.js';
@@ -9,6 +9,9 @@ import type { Standard } from './run-executor.js';
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 const AF_UNIX = 1;
+const { S_IFMT, S_IFCHR, S_IFDIR, S_IFSOCK } = constants;
+/** Their major number. */
+const MEMORY_DEVICES = 1n;
 /** SOCK_STREAM, as /proc/net/unix writes it. */
 const STREAM = '0001';
 
@@ -27,7 +30,7 @@ export interface Stdio extends Standard {
  * @throws CommandFailure for what must not be passed on
  */
 export function openStdio(): Stdio {
-  const terminals = NAMES.map((_, number) => isatty(number));
+  const terminals = NAMES.map((_, number) => isTerminal(number));
   if (!terminals.includes(true)) {
     return { fds: passedOn(terminals), terminal: undefined, start: () => {}, finish: () => Promise.resolve() };
   }
@@ -46,6 +49,12 @@ export function openStdio(): Stdio {
   };
 }
 
+/** Node loads much to answer it, and most often it is a pipe, a file or /dev/null, which is one of the devices of memory. */
+function isTerminal(number: number): boolean {
+  const { mode, rdev } = nativeFds.describe(number);
+  return (mode & S_IFMT) === S_IFCHR && rdev >> 8n !== MEMORY_DEVICES && isatty(number);
+}
+
 function passedOn(terminals: readonly boolean[]): Record<string, Fd> {
   const fds: Record<string, Fd> = {};
   for (const [number, name] of NAMES.entries()) {
@@ -59,9 +68,9 @@ function passedOn(terminals: readonly boolean[]): Record<string, Fd> {
 /** From a socket of another kind messages can be sent to whom the program likes, and from a folder files be opened. */
 function requireHarmless(number: number, name: string): void {
   const { mode, socketDomain, ino } = nativeFds.describe(number);
-  const kind = mode & 0o170000;
-  if (kind === 0o040000) throw new CommandFailure(`${name} is a folder; give it a file, a pipe or a terminal`);
-  if (kind !== 0o140000) return;
+  const kind = mode & S_IFMT;
+  if (kind === S_IFDIR) throw new CommandFailure(`${name} is a folder; give it a file, a pipe or a terminal`);
+  if (kind !== S_IFSOCK) return;
   if (socketDomain !== AF_UNIX || typeOfUnixSocket(ino) !== STREAM) {
     throw new CommandFailure(
       `${name} is a socket of the network, or one that takes addresses; put a pipe between: … | cat`,
