@@ -17,12 +17,7 @@ async function main(): Promise<void> {
 /** A policy of one's own is read by modules that are not in the pack, and whose classes are others. */
 function packed(): Run | undefined {
   if (words.some((word) => word.startsWith('--policy'))) return undefined;
-  try {
-    return pack.loadPack().entry;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  return pack.loadPack()?.entry;
 }
 
 void main();

@@ -8,15 +8,24 @@ interface Pack {
   readonly script: import('node:vm').Script;
 }
 
-/** What scripts/pack-run.mjs made of `run.js` and all that it imports. Throws ENOENT where there is none. */
-function loadPack(): Pack {
+/**
+ * What scripts/pack-run.mjs made of `run.js` and all that it imports. Undefined where there is none, or one that is older: tsc
+ * writes `run.js` anew with all the others.
+ */
+function loadPack(): Pack | undefined {
   const filename = path.join(__dirname, 'run.pack.js');
+  if (!(writtenAt(filename) >= writtenAt(path.join(__dirname, 'run.js')))) return undefined;
   const script = new vm.Script(fs.readFileSync(filename, 'latin1'), {
     filename,
     cachedData: cacheOf(path.join(__dirname, 'run.pack.cache')),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   return { entry: script.runInThisContext()(require, url.pathToFileURL(__filename).href), script };
+}
+
+/** NaN: it is not there. */
+function writtenAt(file: string): number {
+  return fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN;
 }
 
 function cacheOf(file: string): Buffer | undefined {

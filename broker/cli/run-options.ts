@@ -31,7 +31,7 @@ of its own, and what is named here; no homes, no /var, no network. stdin, stdout
 has a terminal of its own. It starts in this folder where it sees it, else in /tmp.
 
   --read PATH             show a file or a folder, read-only, at its own place
-  --write PATH            the same, and let it be changed; node_modules, .git/hooks, .git/config and the policy stay read-only
+  --write PATH            the same, and let it be changed; in it .git, node_modules, .env and the policy stay as they are
   --tmpfs PATH[:SIZE]     an empty folder in memory; /tmp has 256M, /dev/shm 64M
   --env NAME[=VALUE]      a variable, with the value that it has here where none is given
   --policy FILE           another policy than the usual one for programs
