@@ -1,14 +1,13 @@
 // Puts all modules that `sallyport run` loads into one file, with V8's code cache beside it. Each confined command waits for
 // them: as 160 files of ES modules they take Node longer to load than the launch itself takes. What is packed is exactly
 // what tsc wrote; where the pack is missing or old, the modules are loaded one by one.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CLI = new URL('../dist/broker/cli/', import.meta.url);
 const ENTRY = new URL('run.js', CLI);
 const PACK = new URL('run.pack.js', CLI);
-const CACHE = new URL('run.pack.cache', CLI);
 
 /** What `run`, whose programs have no comms, never calls, and is slow to load. */
 const LEFT_OUT = { '../../protocols/msgpack-encode.js': ['encodeValue'] };
@@ -96,7 +95,9 @@ function split(names) {
     });
 }
 
-rmSync(CACHE, { force: true });
+for (const name of readdirSync(CLI)) {
+  if (name.endsWith('.cache')) rmSync(new URL(name, CLI));
+}
 pack(ENTRY);
 writeFileSync(
   PACK,
@@ -122,10 +123,10 @@ return __load(0);
 
 // The code of what a run went through is in the cache, and not only that of its beginning.
 const {
-  default: { loadPack },
+  default: { loadPack, cachePath },
 } = await import(new URL('pack.cjs', CLI));
 const { entry, script } = loadPack();
 await entry.main(['--', '/bin/true']);
-writeFileSync(CACHE, script.createCachedData());
+writeFileSync(cachePath(), script.createCachedData());
 console.log(`packed ${bodies.length} modules into ${fileURLToPath(PACK)}`);
 process.exit(0);

@@ -17,7 +17,7 @@ function loadPack(): Pack | undefined {
   if (!(writtenAt(filename) >= writtenAt(path.join(__dirname, 'run.js')))) return undefined;
   const script = new vm.Script(fs.readFileSync(filename, 'latin1'), {
     filename,
-    cachedData: cacheOf(path.join(__dirname, 'run.pack.cache')),
+    cachedData: cacheOf(cachePath()),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   return { entry: script.runInThisContext()(require, url.pathToFileURL(__filename).href), script };
@@ -36,4 +36,12 @@ function cacheOf(file: string): Buffer | undefined {
   }
 }
 
-export = { loadPack };
+/**
+ * For this binary of Node alone: V8 takes a cache of its own version for good, and Node 20.19 crashed on one of Node 20.20.
+ */
+function cachePath(): string {
+  const { size, mtimeMs } = fs.statSync(process.execPath);
+  return path.join(__dirname, `run.pack.${process.version}-${process.arch}-${size}-${Math.floor(mtimeMs)}.cache`);
+}
+
+export = { loadPack, cachePath };
