@@ -10,8 +10,10 @@ type Run = typeof import('./run.js', { with: { 'resolution-mode': 'import' }});
 const [command, ...words] = process.argv.slice(2);
 
 async function main(): Promise<void> {
-  if (command === 'run') process.exitCode = await (packed() ?? (await import('./run.js'))).main(words);
-  else await (await import('./main.js')).main(command, words);
+  if (command !== 'run') return (await import('./main.js')).main(command, words);
+  const status = await (packed() ?? (await import('./run.js'))).main(words);
+  // Everything is written and released by now: nothing is waited for that a stream of the terminal may still hold.
+  process.exit(status);
 }
 
 /** A policy of one's own is read by modules that are not in the pack, and whose classes are others. */
