@@ -31,7 +31,16 @@ async function launcherOn(plan: Uint8Array): ReturnType<typeof endOf> {
   const memory = native.createMemory('sallyport-plan', plan.length, { executable: false });
   try {
     writeSync(memory, plan, 0, plan.length, 0);
-    const fds = { stdin: none, stdout: none, stderr: none, comms, life: theirs, plan: memory, declared: [] };
+    const fds = {
+      stdin: none,
+      stdout: none,
+      stderr: none,
+      comms,
+      life: theirs,
+      plan: memory,
+      cgroups: [],
+      declared: [],
+    };
     const launched = new LaunchedProcess(launcherPath(), fds, life);
     closeSync(theirs);
     return await endOf(launched);
