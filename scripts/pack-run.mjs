@@ -67,10 +67,7 @@ function pack(url) {
       return `${kind} ${name}`;
     })
     .replaceAll('import.meta.url', `new URL(${JSON.stringify(relativeTo(CLI, url))}, __base).href`)
-    .replace(
-      /\bimport\('(\.[^']+)'\)/g,
-      (_, from) => `import(new URL(${JSON.stringify(relativeTo(CLI, new URL(from, url)))}, __base).href)`,
-    );
+    .replace(/\bimport\('(\.[^']+)'\)/g, (_, from) => `Promise.resolve().then(() => ${source(from)})`);
   if (/^(import\s[^(]|export\s)/m.test(text))
     throw new Error(`${url.href}: an import or export of a form that is not known`);
   const ends = exported.map(([name, as]) => `exports.${as} = ${name};`).join(' ');

@@ -18,7 +18,6 @@ function loadPack(): Pack | undefined {
   const script = new vm.Script(fs.readFileSync(filename, 'latin1'), {
     filename,
     cachedData: cacheOf(cachePath()),
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   return { entry: script.runInThisContext()(require, url.pathToFileURL(__filename).href), script };
 }
