@@ -5,6 +5,7 @@ import { benchComms } from './comms.js';
 import { benchFilter } from './filter.js';
 import { benchKill } from './kill.js';
 import { benchLaunch } from './launch.js';
+import { benchRun } from './run.js';
 
 const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
 
@@ -40,6 +41,12 @@ program
   .option('--rounds <n>', 'rounds', Number, 10)
   .option('--crowds <n>', 'how many crowds', Number, 3)
   .action(({ rounds, crowds }: { rounds: number; crowds: number }) => benchKill(rounds, crowds));
+
+program
+  .command('run')
+  .description("sallyport run -- /bin/true against Node's own start, and against srt (SALLYPORT_BENCH_SRT)")
+  .option('--rounds <n>', 'rounds', Number, 20)
+  .action(({ rounds }: { rounds: number }) => benchRun(rounds));
 
 await program.parseAsync();
 

@@ -3,6 +3,7 @@ import { COMMS_VARIABLE, encodeFdNames, FDS_VARIABLE } from '../protocols/fd-nam
 import { COMMS_FD } from '../protocols/handshake.js';
 import { OptionError } from './errors.js';
 import { PLAN_LIMITS } from './plan/ops.js';
+import type { CommsNumber } from './policy/comms-number.js';
 
 /**
  * What is behind an fd that the sandboxee has from the start: one that is given away, or whose other end the broker keeps.
@@ -23,7 +24,7 @@ export interface PlacedFd {
 
 /** Which number everything has inside. */
 export interface FdLayout {
-  readonly comms: number;
+  readonly comms: CommsNumber;
   readonly placed: readonly PlacedFd[];
   /** By which the program finds what has a name, and comms where it is not at its usual number. */
   readonly environment: Readonly<Record<string, string>>;
@@ -35,7 +36,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/;
 const MOST = PLAN_LIMITS.keptFds - 8;
 
 /** @throws OptionError for a name, a number or a kind that cannot be */
-export function layOut(fds: DeclaredFds, option: string): FdLayout {
+export function layOut(fds: DeclaredFds, option: string, wanted?: 'none'): FdLayout {
   const entries = Object.entries(fds);
   if (entries.length > MOST) throw new OptionError(option, `${entries.length} fds, where ${MOST} are the most`);
   const taken = new Map<number, string>();
@@ -54,14 +55,14 @@ export function layOut(fds: DeclaredFds, option: string): FdLayout {
     while (taken.has(next)) next++;
     return next++;
   };
-  const comms = taken.has(COMMS_FD) ? free() : COMMS_FD;
+  const comms = wanted ?? (taken.has(COMMS_FD) ? free() : COMMS_FD);
   const placed = entries.map(([name, source]) => ({ name, source, number: fixedNumber(name) ?? free() }));
   const named = placed.filter(({ name }) => fixedNumber(name) === undefined);
   return {
     comms,
     placed,
     environment: {
-      ...(comms === COMMS_FD ? {} : { [COMMS_VARIABLE]: String(comms) }),
+      ...(comms === COMMS_FD || comms === 'none' ? {} : { [COMMS_VARIABLE]: String(comms) }),
       ...(named.length === 0 ? {} : { [FDS_VARIABLE]: encodeFdNames(named) }),
     },
   };

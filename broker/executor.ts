@@ -4,6 +4,7 @@ import type { Fd } from '../protocols/fd.js';
 import { type DeclaredFds, type FdLayout, layOut } from './declared-fds.js';
 import { OptionError } from './errors.js';
 import { type Interpreter, interpreterOf } from './interpreter.js';
+import type { ProgramView } from './plan/visible.js';
 
 /** What every executor can be told. */
 export interface ExecutorOptions {
@@ -34,6 +35,8 @@ export interface ProgramOptions extends ExecutorOptions {
   readonly argv0?: string;
   /** Where it starts, as it is inside. Default `/`. */
   readonly cwd?: string;
+  /** It has no socket to the broker, and all its fd numbers are its own to close: for programs that know nothing of comms. */
+  readonly comms?: 'none';
 }
 
 interface Common {
@@ -58,6 +61,8 @@ export interface ProgramExecutor extends Common {
   readonly file: ProgramFile;
   readonly argv0: string;
   readonly cwd: string;
+  /** Beside what `read` names. */
+  readonly view: ProgramView | undefined;
 }
 
 export type ProgramFile =
@@ -70,7 +75,7 @@ export type Executor = NodeExecutor | ProgramExecutor;
 
 const COMMON_OPTIONS = ['args', 'env', 'read', 'fds'];
 const NODE_OPTIONS = [...COMMON_OPTIONS, 'execArgv', 'execPath', 'workerThreads'];
-const PROGRAM_OPTIONS = [...COMMON_OPTIONS, 'argv0', 'cwd'];
+const PROGRAM_OPTIONS = [...COMMON_OPTIONS, 'argv0', 'cwd', 'comms'];
 
 /**
  * A Node program that loads and warms up unfiltered, and then calls `sandboxMeHere()`.
@@ -130,11 +135,14 @@ function programCommon(call: string, name: string, options: ProgramOptions): Omi
     throw new OptionError(`${call}.cwd`, `${String(cwd)} is not an absolute path`);
   }
   withoutNul([argv0], `${call}.argv0`);
-  return { argv0, cwd, ...common(call, options) };
+  if (options.comms !== undefined && options.comms !== 'none') {
+    throw new OptionError(`${call}.comms`, `'none' is all that there is; leave it out for a program that speaks comms`);
+  }
+  return { argv0, cwd, view: undefined, ...common(call, options, options.comms) };
 }
 
-function common(call: string, options: ExecutorOptions): Common {
-  const fds = layOut(options.fds ?? {}, `${call}.fds`);
+function common(call: string, options: ExecutorOptions, comms?: 'none'): Common {
+  const fds = layOut(options.fds ?? {}, `${call}.fds`, comms);
   return {
     args: withoutNul(options.args ?? [], `${call}.args`),
     env: checkedEnvironment(options.env ?? {}, `${call}.env`),

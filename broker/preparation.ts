@@ -16,7 +16,7 @@ import type { ResolvedLimits } from './limits.js';
 import { buildPlan, type PlanIdentity } from './plan/build.js';
 import { combineMounts } from './plan/combine.js';
 import { encodePlan } from './plan/encode.js';
-import { type GrantContext, policyMounts } from './plan/granted.js';
+import { type GrantContext, type GrantedFiles, policyMounts } from './plan/granted.js';
 import type { Trusted } from './plan/trusted.js';
 import { plannedLayers } from './planned-layers.js';
 import { launcherProgram, type Policy } from './policy/index.js';
@@ -82,16 +82,20 @@ export async function prepare(
     const { policy } = options;
     const { filesystem } = policy;
     const { landlockAbi } = kernelFeatures();
-    const { program, mounts, start, rlimits, fds } = await startOf(executor, { policy, limits, identity });
+    const { program, mounts, view, start, rlimits, fds } = await startOf(executor, { policy, limits, identity });
     const trusted = (): Trusted => trustedBy(executor, options.trusted ?? []);
-    const granted = await policyMounts(filesystem, { trusted, librariesOf });
+    const context = { trusted, librariesOf };
+    const granted = joinGrants(
+      await policyMounts(filesystem, context),
+      view && (await policyMounts(view.files, context)),
+    );
     const plan = encodePlan(
       buildPlan({
         identity,
         program: { ...program, cwd: filesystem.workingDirectory ?? program.cwd },
         ...combineMounts(mounts, granted),
         writableRoot: filesystem.writableRoot,
-        writeExecutable: filesystem.writeExecutable,
+        writeExecutable: filesystem.writeExecutable || view?.files.writeExecutable === true,
         network: filesystem.network,
         hostname: filesystem.hostname ?? 'sandboxee',
         rlimits: (group?.holds('pids') ? behindGroup(rlimits) : rlimits).filter(
@@ -104,6 +108,7 @@ export async function prepare(
         speculationControls,
         fds,
         cgroups: group?.size ?? 0,
+        terminal: view?.terminal,
       }),
     );
     return {
@@ -128,6 +133,15 @@ export async function prepare(
     held[Symbol.dispose]();
     throw error;
   }
+}
+
+function joinGrants(policys: GrantedFiles, others: GrantedFiles | undefined): GrantedFiles {
+  if (others === undefined) return policys;
+  return {
+    mounts: [...policys.mounts, ...others.mounts],
+    protections: [...policys.protections, ...others.protections],
+    tmpfs: [...policys.tmpfs, ...others.tmpfs],
+  };
 }
 
 /** They are moved, also when the launch fails: what was not passed on is closed with the preparation. */

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Usage } from '../protocols/calls/peer.js';
 import type { Service } from '../protocols/calls/service.js';
 import type { Comms } from '../protocols/comms.js';
@@ -5,6 +6,7 @@ import type { SallyportError } from '../protocols/errors.js';
 import type { Fd } from '../protocols/fd.js';
 import type { Implementation, Interface, Members, Remote } from '../protocols/schema/index.js';
 import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
+import { OptionError } from './errors.js';
 import type { Events } from './events.js';
 import type { Layer } from './layers.js';
 import { checkedLimit } from './resolve-limits.js';
@@ -107,6 +109,16 @@ export class Sandboxee implements AsyncDisposable {
    */
   dump(): Promise<readonly ThreadStack[]> {
     return this.#session.dump();
+  }
+
+  /**
+   * Sends a signal to the program and to what is in its process group, as a terminal would. What it does with it is its own
+   * affair: `kill()` ends it.
+   */
+  signal(signal: NodeJS.Signals): void {
+    const number = constants.signals[signal];
+    if (number === undefined) throw new OptionError('signal()', `${String(signal)} is no signal; SIGTERM is one`);
+    this.#session.signal(number);
   }
 
   /** Kills it if it still runs, drops what was received and not taken, and resolves with the result. Idempotent. */

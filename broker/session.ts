@@ -140,6 +140,11 @@ export class Session {
     return (await this.#stacks?.dump()) ?? [];
   }
 
+  /** @param signal a number */
+  signal(signal: number): void {
+    this.#process.signal(signal);
+  }
+
   /** From the launcher's start to *go*. Resolves with whether it got there; if not, `result` says why. */
   async passGate(handle: Sandboxee): Promise<boolean> {
     this.#passing = this.#passGate(handle);

@@ -7,9 +7,9 @@ import { firstExecOf } from './first-exec.js';
 import { filterFlagsOfOne } from './kernel.js';
 import type { ResolvedLimits } from './limits.js';
 import { type NodeRelease, nodeRelease } from './node-release.js';
-import type { FdNumbers, PlanIdentity, PlanInput, Start } from './plan/build.js';
+import { type FdNumbers, INNER_ID, type PlanIdentity, type PlanInput, type Start } from './plan/build.js';
 import type { Mount } from './plan/mounts.js';
-import { nodeMounts, programMounts } from './plan/visible.js';
+import { nodeMounts, type ProgramView, programMounts } from './plan/visible.js';
 import { admitFirstExec, type Policy, stage0Program } from './policy/index.js';
 import { nodeRlimits, programRlimits, type Rlimit } from './rlimits.js';
 
@@ -25,6 +25,7 @@ export interface StartPlan {
   readonly start: Start;
   readonly rlimits: readonly Rlimit[];
   readonly fds: FdNumbers;
+  readonly view: ProgramView | undefined;
 }
 
 export function startOf(executor: Executor, input: StartInput): Promise<StartPlan> {
@@ -52,10 +53,11 @@ async function startNode(executor: NodeExecutor, { policy, limits, identity }: S
     start: { mode: 'late', stage0: stage0Program(policy.arch) },
     rlimits: nodeRlimits(limits, release.major, executor.workerThreads),
     fds: { comms: fds.comms, declared: extraFds(fds).map(({ number }) => number) },
+    view: undefined,
   };
 }
 
-async function startProgram(executor: ProgramExecutor, { policy, limits }: StartInput): Promise<StartPlan> {
+async function startProgram(executor: ProgramExecutor, { policy, limits, identity }: StartInput): Promise<StartPlan> {
   const { file, fds, args, argv0 } = executor;
   const interpreter = file.kind === 'path' ? file.interpreter : undefined;
   const path = file.kind === 'path' ? (interpreter?.path ?? file.path) : argv0;
@@ -77,7 +79,11 @@ async function startProgram(executor: ProgramExecutor, { policy, limits }: Start
       env: { ...executor.env, ...fds.environment },
       cwd: executor.cwd,
     },
-    mounts: await programMounts(file.kind === 'path' ? [file.path, ...executor.read] : executor.read),
+    mounts: await programMounts(
+      file.kind === 'path' ? [file.path, ...executor.read] : executor.read,
+      identity.kind === 'root' ? identity : { uid: INNER_ID, gid: INNER_ID },
+      executor.view,
+    ),
     start: {
       mode: 'exec',
       filter: admitFirstExec(compiled.program, firstExecOf(compiled)),
@@ -87,12 +93,13 @@ async function startProgram(executor: ProgramExecutor, { policy, limits }: Start
     },
     rlimits: programRlimits(limits),
     fds: { comms: fds.comms, declared: executed === undefined ? declared : [...declared, executed] },
+    view: executor.view,
   };
 }
 
 /** It is close-on-exec, so that any number will do which nothing else has. */
 function freeNumber({ comms, placed }: FdLayout): number {
-  return Math.max(comms, ...placed.map(({ number }) => number)) + 1;
+  return Math.max(comms === 'none' ? 2 : comms, ...placed.map(({ number }) => number)) + 1;
 }
 
 /**

@@ -40,6 +40,11 @@ export interface KernelFeatures {
   /** TSYNC together with a listener. */
   tsyncEsrch: boolean;
   syncWakeUp: boolean;
+  /** Whether a listener can give fds to whom it answers. */
+  addFd: boolean;
+  /** Why there can be no listener, e.g. `EBUSY`; else empty. */
+  listenerError: string;
+  closeRange: boolean;
   kcmp: boolean;
 }
 
@@ -177,6 +182,14 @@ export interface BrokerBinding extends SharedBinding {
   limitOpenFiles(pid: number, most: number): void;
   /** flock, without waiting: false where another has it. Held until the last duplicate of the fd is closed. */
   lock(fd: number): boolean;
+  /**
+   * A new pseudoterminal: [broker's side, with O_NONBLOCK; the other], close-on-exec, neither of them the terminal of this
+   * process. Its settings and size are those of the terminal `like`, where that is one.
+   */
+  openTerminal(like: number): [number, number];
+  /** Those of the terminal `like`; whoever runs in it gets SIGWINCH. */
+  copyWindowSize(like: number, terminal: number): void;
+  setWindowSize(terminal: number, rows: number, columns: number): void;
   probe(): KernelFeatures;
   /**
    * Stops threads, at most 1024, tells their registers once they have stopped or 100 ms later, and lets them go on when the
@@ -219,6 +232,9 @@ export const {
   reaperPending,
   limitOpenFiles,
   lock,
+  openTerminal,
+  copyWindowSize,
+  setWindowSize,
   probe,
   holdThreads,
   readMemory,

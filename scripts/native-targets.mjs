@@ -41,6 +41,7 @@ export const targets = [
       'spawn.cc',
       'thread_hold.cc',
       'thread_hold_binding.cc',
+      'terminal.cc',
       'threads.cc',
     ],
   },

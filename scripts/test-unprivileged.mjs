@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 
 const NOBODY = 65534;
 const SUITES = [
+  'cli',
   'end-to-end',
   'gate',
   'attacks',

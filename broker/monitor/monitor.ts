@@ -1,6 +1,7 @@
 import * as native from '../../native/broker.js';
 import type { ResolvedHooks } from '../hooks.js';
 import { errnoName } from '../kernel-names.js';
+import type { CommsNumber } from '../policy/comms-number.js';
 import { describeArchitecture, describeSyscall } from '../policy/describe.js';
 import { foreignReason, type Policy, type Reason } from '../policy/index.js';
 import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
@@ -27,7 +28,7 @@ export interface MonitorHandlers {
 export interface Monitored {
   readonly policy: Policy;
   /** The number of the comms fd inside. */
-  readonly comms: number;
+  readonly comms: CommsNumber;
   /** The exec that begins the program, where the filter was there before it. */
   readonly begins: native.FirstExec | undefined;
   readonly hooks: ResolvedHooks;
@@ -46,7 +47,7 @@ const PAUSE = 20;
 export class Monitor implements Disposable {
   readonly #native: native.Monitor;
   readonly #policy: Policy;
-  readonly #comms: number;
+  readonly #comms: CommsNumber;
   readonly #handlers: MonitorHandlers;
   readonly #traced: TracedCalls;
   /** The call that the hook has denied, and why. */

@@ -1,3 +1,4 @@
+import type { CommsNumber } from '../policy/comms-number.js';
 import { problemOfHostname } from '../policy/file-statements.js';
 import { PlanError } from './errors.js';
 import {
@@ -60,6 +61,8 @@ export interface PlanInput {
   readonly fds: FdNumbers;
   /** How many control groups it joins; the launcher gets an fd for each, after the declared ones. */
   readonly cgroups: number;
+  /** The number inside of the fd that is the session's terminal. */
+  readonly terminal: number | undefined;
 }
 
 /** When the program's filter comes into force. Filters are sock_filter[]. */
@@ -80,7 +83,7 @@ export type Start =
 
 /** The numbers inside of what the broker passes besides stdio. */
 export interface FdNumbers {
-  readonly comms: number;
+  readonly comms: CommsNumber;
   /** In the order in which the launcher gets them. */
   readonly declared: readonly number[];
 }
@@ -109,6 +112,7 @@ export function buildPlan(input: PlanInput): Step[] {
       }),
     ),
     { op: 'session' },
+    ...(input.terminal === undefined ? [] : [{ op: 'controllingTerminal', fd: input.terminal } satisfies Step]),
     { op: 'capabilityBounds' },
     ...(identity.kind === 'root' ? [{ op: 'identity', uid: identity.uid, gid: identity.gid } satisfies Step] : []),
     { op: 'noCapabilities' },
@@ -148,8 +152,12 @@ function keepFds({ comms, declared }: FdNumbers): Step {
     throw new PlanError(`${declared.length} fds are declared, where ${most} are the most; send the others over comms`);
   return {
     op: 'keepFds',
-    from: [...STDIO, COMMS_FD_OF_LAUNCHER, ...declared.map((_, index) => FIRST_DECLARED_FD + index)],
-    to: [...STDIO, comms, ...declared],
+    from: [
+      ...STDIO,
+      ...(comms === 'none' ? [] : [COMMS_FD_OF_LAUNCHER]),
+      ...declared.map((_, index) => FIRST_DECLARED_FD + index),
+    ],
+    to: [...STDIO, ...(comms === 'none' ? [] : [comms]), ...declared],
   };
 }
 
@@ -211,6 +219,7 @@ function placedMount(mount: Mount, written: number): Placed {
   const { source, target } = mount;
   if (mount.kind === 'symlink')
     return { target, of: 'link', step: () => ({ op: 'symlink', text: source, link: target }) };
+  if (mount.kind === 'text') return { target, of: 'link', step: () => ({ op: 'textFile', target, text: source }) };
   const { device, inode } = 'identity' in mount ? mount.identity : { device: 0n, inode: 0n };
   const attributes = attributesOf(mount, written);
   return {
@@ -244,7 +253,6 @@ function tmpfsStep({ target, size, inodes }: TmpfsMount, attributes: number): Pl
 
 function landlock({ landlockAbi: abi, mounts, tmpfs, writableRoot, network, start }: PlanInput): Step[] {
   if (abi < 1) return [];
-  const devNull = mounts.some(({ kind, target }) => kind === 'device' && target === '/dev/null');
   const written = mounts.filter(isWritable);
   return [
     landlockStep({
@@ -252,7 +260,7 @@ function landlock({ landlockAbi: abi, mounts, tmpfs, writableRoot, network, star
       memory: [...(writableRoot === undefined ? [] : ['/']), ...tmpfs.map(({ target }) => target)],
       folders: written.filter(({ kind }) => kind === 'granted-directory').map(({ target }) => target),
       files: written.filter(({ kind }) => kind === 'granted-file').map(({ target }) => target),
-      devNull,
+      devices: mounts.filter(({ kind }) => kind === 'device').map(({ target }) => target),
       executed: start.mode === 'exec' && start.onDisk ? start.file : undefined,
       network,
     }),

@@ -52,6 +52,13 @@ function handledFs(abi: number): bigint {
   return rights;
 }
 
+/** What may be done to a device beside reading it. */
+const DEVICE_RIGHTS: Readonly<Record<string, bigint>> = {
+  '/dev/null': FS.writeFile,
+  '/dev/full': FS.writeFile,
+  '/dev/tty': FS.writeFile | FS.ioctlDev,
+};
+
 export interface LandlockInput {
   /** As the kernel reports it, at least 1. */
   readonly abi: number;
@@ -59,8 +66,8 @@ export interface LandlockInput {
   readonly memory: readonly string[];
   readonly folders: readonly string[];
   readonly files: readonly string[];
-  /** Whether there is a /dev/null to write to. */
-  readonly devNull: boolean;
+  /** Device files that there are. */
+  readonly devices: readonly string[];
   /** A kept fd that is executed and whose file lies nowhere beneath the root. */
   readonly executed: number | undefined;
   /** `host`: TCP is for the policy to say. */
@@ -68,17 +75,20 @@ export interface LandlockInput {
 }
 
 /**
- * Everything that there is may be read and run, only what is granted for it and /dev/null written; no TCP port; no abstract socket and
+ * Everything that there is may be read and run, only what is granted for it and some devices written; no TCP port; no abstract socket and
  * no process outside. It is there for what mounts do not stop: reopening a read-only fd for writing through /proc/self/fd.
  */
-export function landlockStep({ abi, memory, folders, files, devNull, executed, network }: LandlockInput): Landlock {
+export function landlockStep({ abi, memory, folders, files, devices, executed, network }: LandlockInput): Landlock {
   const fs = handledFs(abi);
   const rules: [path: string, rights: bigint][] = [
     ['/', READ],
     ...memory.map((path): [string, bigint] => [path, MEMORY & fs]),
     ...folders.map((path): [string, bigint] => [path, FOLDER & fs]),
     ...files.map((path): [string, bigint] => [path, FILE & fs]),
-    ...(devNull ? [['/dev/null', FS.writeFile] satisfies [string, bigint]] : []),
+    ...devices.flatMap((path): [string, bigint][] => {
+      const rights = DEVICE_RIGHTS[path];
+      return rights === undefined ? [] : [[path, rights & fs]];
+    }),
   ];
   return {
     op: 'landlock',

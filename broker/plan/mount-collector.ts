@@ -1,5 +1,4 @@
-import { lstatSync, realpathSync } from 'node:fs';
-import { lstat, readlink } from 'node:fs/promises';
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../protocols/error-code.js';
 import { PlanError } from './errors.js';
@@ -99,7 +98,7 @@ export async function resolvePath(path: string): Promise<Resolved> {
   return followLinks(path);
 }
 
-async function followLinks(path: string): Promise<Resolved> {
+function followLinks(path: string): Resolved {
   const links: Link[] = [];
   const pending = path.split('/');
   let current = '/';
@@ -112,13 +111,13 @@ async function followLinks(path: string): Promise<Resolved> {
       continue;
     }
     const next = join(current, name);
-    const facts = await lstat(next);
+    const facts = lstatSync(next);
     if (!facts.isSymbolicLink()) {
       current = next;
       isDirectory = facts.isDirectory();
       continue;
     }
-    const text = await readlink(next);
+    const text = readlinkSync(next);
     links.push({ at: next, text });
     if (links.length > MOST_SYMLINKS)
       throw new PlanError(`${path} leads through more than ${MOST_SYMLINKS} symlinks; is it a loop?`);

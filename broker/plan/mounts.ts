@@ -9,10 +9,11 @@ export interface ShownMount {
    * - `directory`, `file`: shown with all that is in it
    * - `device`: a device file that can be used
    * - `symlink`: a link of that text, so that paths through it lead where they do on the host
+   * - `text`: a small file of the sandboxee's own, of that text
    * - `mask`: what `target` names inside a tree that is shown, and must not be seen
    */
-  readonly kind: 'directory' | 'file' | 'device' | 'symlink' | 'mask';
-  /** A real path of the host; the text of a symlink; for a mask, the target again. */
+  readonly kind: 'directory' | 'file' | 'device' | 'symlink' | 'text' | 'mask';
+  /** A real path of the host; the text of a symlink or file; for a mask, the target again. */
   readonly source: string;
   readonly target: string;
 }

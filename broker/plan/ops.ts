@@ -87,6 +87,8 @@ export const OPERATIONS = {
     },
   },
   joinCgroups: { op: 29, fields: { fds: 'u32s' } },
+  textFile: { op: 40, fields: { target: 'path', text: 'text' } },
+  controllingTerminal: { op: 41, fields: { fd: 'u32' } },
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationName = keyof typeof OPERATIONS;

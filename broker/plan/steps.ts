@@ -18,12 +18,14 @@ export type Step =
   | Mask
   | Tmpfs
   | Symlink
+  | TextFile
   | Proc
   | Pivot
   | Hostname
   | WorkingDirectory
   | SetRlimit
   | Session
+  | ControllingTerminal
   | CapabilityBounds
   | Identity
   | NoCapabilities
@@ -134,6 +136,19 @@ export interface Symlink {
   readonly text: string;
   /** Where it is made. */
   readonly link: string;
+}
+
+/** A small file of the new root that everybody may read. */
+export interface TextFile {
+  readonly op: 'textFile';
+  readonly target: string;
+  readonly text: string;
+}
+
+/** After `session`: the terminal at one of the program's fds becomes the session's, which signals and job control go by. */
+export interface ControllingTerminal {
+  readonly op: 'controllingTerminal';
+  readonly fd: number;
 }
 
 /** A proc of the new pid namespace. */

@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname } from 'node:path';
+import type { FilesystemPolicy } from '../policy/filesystem.js';
 import { PlanError } from './errors.js';
 import { executableFiles } from './libraries.js';
 import { MountCollector, resolveIfPresent } from './mount-collector.js';
@@ -53,10 +54,30 @@ export async function nodeMounts(input: VisibleInput): Promise<Mount[]> {
   return withDevices(mounts);
 }
 
+/** What `sallyport run` shows of the host, and what it puts in its place. */
+export interface ProgramView {
+  /** Shown where the host has them. */
+  readonly ifPresent: readonly string[];
+  /** What may be written, as a policy would say it. */
+  readonly files: FilesystemPolicy;
+  /** Beside those that every program has. */
+  readonly devices: readonly string[];
+  readonly symlinks: readonly { readonly at: string; readonly text: string }[];
+  /** Small files of its own, by path, for the ids that it has inside. */
+  readonly texts: (ids: Reader) => Readonly<Record<string, string>>;
+  /** The fd inside that is the terminal of its session. */
+  readonly terminal: number | undefined;
+}
+
 /** What a program sees besides what its policy grants: what its executor names, and the devices. */
-export async function programMounts(paths: readonly string[]): Promise<Mount[]> {
+export async function programMounts(paths: readonly string[], ids: Reader, view?: ProgramView): Promise<Mount[]> {
   const mounts = new MountCollector();
   await Promise.all(paths.map((path) => addGranted(mounts, path)));
+  if (view === undefined) return withDevices(mounts);
+  await Promise.all(view.ifPresent.map((path) => mounts.addIfPresent(path)));
+  for (const { at, text } of view.symlinks) mounts.put({ kind: 'symlink', source: text, target: at });
+  for (const [target, text] of Object.entries(view.texts(ids))) mounts.put({ kind: 'text', source: text, target });
+  for (const path of view.devices) mounts.put({ kind: 'device', source: path, target: path });
   return withDevices(mounts);
 }
 

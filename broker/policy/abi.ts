@@ -152,7 +152,13 @@ export const IOCTL = {
   TCSETS: 0x5402,
   TCSETSW: 0x5403,
   TCSETSF: 0x5404,
+  TCSBRK: 0x5409,
+  TCXONC: 0x540a,
+  TCFLSH: 0x540b,
   TIOCSCTTY: 0x540e,
+  TIOCGPGRP: 0x540f,
+  TIOCSPGRP: 0x5410,
+  TIOCOUTQ: 0x5411,
   TIOCSTI: 0x5412,
   TIOCGWINSZ: 0x5413,
   TIOCSWINSZ: 0x5414,
@@ -161,6 +167,11 @@ export const IOCTL = {
   TIOCCONS: 0x541d,
   FIONBIO: 0x5421,
   TIOCSETD: 0x5423,
+  TIOCGSID: 0x5429,
+  TCGETS2: 0x802c542a,
+  TCSETS2: 0x402c542b,
+  TCSETSW2: 0x402c542c,
+  TCSETSF2: 0x402c542d,
   FIONCLEX: 0x5450,
   FIOCLEX: 0x5451,
   FIOASYNC: 0x5452,
@@ -261,7 +272,18 @@ export const IPPROTO = {
 } as const satisfies Names;
 
 export const SOL_SOCKET = 1;
-export const SO = { SO_REUSEADDR: 2, SO_TYPE: 3, SO_ERROR: 4, SO_PEERCRED: 17, SO_DOMAIN: 39 } as const satisfies Names;
+export const SO = {
+  SO_REUSEADDR: 2,
+  SO_TYPE: 3,
+  SO_ERROR: 4,
+  SO_SNDBUF: 7,
+  SO_RCVBUF: 8,
+  SO_PASSCRED: 16,
+  SO_PEERCRED: 17,
+  SO_RCVTIMEO: 20,
+  SO_SNDTIMEO: 21,
+  SO_DOMAIN: 39,
+} as const satisfies Names;
 
 export const CLOCK = {
   CLOCK_REALTIME: 0,

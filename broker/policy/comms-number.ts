@@ -6,6 +6,11 @@ import { COMMS_FD } from '../../protocols/handshake.js';
 import { all, any, arg, not } from './bpf/dsl.js';
 import { type Action, type Choice, type Condition, type Expression, isChoice } from './bpf/nodes.js';
 
+/** `none`: the program has no comms, and no number of its own is reserved. */
+export type CommsNumber = number | 'none';
+
+const NEVER: Condition = any();
+
 const MOVABLE = new WeakMap<Condition, (comms: number) => Condition>();
 
 /** The argument is the comms fd. */
@@ -39,7 +44,7 @@ function atMost(argument: number, most: number): Condition {
 }
 
 /** The same decision where comms has this number. */
-export function withComms(decision: Expression, comms: number): Expression {
+export function withComms(decision: Expression, comms: CommsNumber): Expression {
   if (comms === COMMS_FD) return decision;
   const done = new Map<Expression, Expression>();
   const changed = (part: Choice<Action>): Expression => {
@@ -57,13 +62,13 @@ export function withComms(decision: Expression, comms: number): Expression {
 }
 
 /** The condition where comms has this number. */
-export function conditionFor(condition: Condition, comms: number): Condition {
+export function conditionFor(condition: Condition, comms: CommsNumber): Condition {
   return comms === COMMS_FD ? condition : moved(condition, comms);
 }
 
-function moved(condition: Condition, comms: number): Condition {
+function moved(condition: Condition, comms: CommsNumber): Condition {
   const place = MOVABLE.get(condition);
-  if (place) return place(comms);
+  if (place) return comms === 'none' ? NEVER : place(comms);
   switch (condition.kind) {
     case 'test':
       return condition;

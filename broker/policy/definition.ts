@@ -26,7 +26,7 @@ export interface Entry extends Part {
 /** A denied path is reported and answered with an errno, or it is the end of the sandboxee. */
 export type PathDenial = 'report' | 'kill';
 
-export type PresetName = 'node' | 'nodeJitless' | 'staticBinary' | 'dynamicBinary';
+export type PresetName = 'node' | 'nodeJitless' | 'staticBinary' | 'dynamicBinary' | 'commandLine';
 
 export interface Preset {
   readonly name: PresetName;

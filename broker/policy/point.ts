@@ -2,17 +2,17 @@
 
 import type { Condition, Test } from './bpf/nodes.js';
 import { ALL, NONE, type Region, type Sets } from './bpf/regions.js';
-import { conditionFor } from './comms-number.js';
+import { type CommsNumber, conditionFor } from './comms-number.js';
 
 export class Point implements Sets {
   readonly #args: readonly bigint[];
-  readonly #comms: number;
+  readonly #comms: CommsNumber;
 
   /**
    * @param args six; missing ones are 0
    * @param comms the number of the comms fd inside
    */
-  constructor(args: readonly bigint[], comms: number) {
+  constructor(args: readonly bigint[], comms: CommsNumber) {
     this.#args = args;
     this.#comms = comms;
   }

@@ -6,7 +6,7 @@ import { violation } from './bpf/dsl.js';
 import { type Answer, canAllow, type Expression, leaves } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
 import { check } from './check.js';
-import { withComms } from './comms-number.js';
+import { type CommsNumber, withComms } from './comms-number.js';
 import { decisionOf } from './decision.js';
 import type { Definition } from './definition.js';
 import { PolicyDiff } from './diff.js';
@@ -59,7 +59,7 @@ export class Policy {
   readonly #definition: Definition;
   readonly #table: SyscallTable;
   readonly #decisions = new Map<SyscallName, Expression>();
-  readonly #compiled = new Map<number, CompiledPolicy>();
+  readonly #compiled = new Map<CommsNumber, CompiledPolicy>();
   #reasons: Reasons | undefined;
   /** Those that any call comes to the monitor for. */
   #answers: ReadonlySet<Answer['kind']> | undefined;
@@ -117,9 +117,9 @@ export class Policy {
   /**
    * Why a call is refused, by which rule, and what would allow it. `number` is of the policy's architecture.
    *
-   * @param comms the number of the comms fd inside
+   * @param comms the number of the comms fd inside, or that there is none
    */
-  reason(number: number, args: readonly bigint[], comms: number = COMMS_FD): Reason {
+  reason(number: number, args: readonly bigint[], comms: CommsNumber = COMMS_FD): Reason {
     this.#reasons ??= new Reasons(this.#definition);
     return this.#reasons.of(number, new Point(args, comms));
   }
@@ -164,9 +164,9 @@ export class Policy {
   /**
    * The same object each time: a policy is compiled once.
    *
-   * @param comms the number of the comms fd inside
+   * @param comms the number of the comms fd inside, or that there is none
    */
-  compile(comms: number = COMMS_FD): CompiledPolicy {
+  compile(comms: CommsNumber = COMMS_FD): CompiledPolicy {
     const compiled = this.#compiled.get(comms) ?? this.#compile(comms);
     this.#compiled.set(comms, compiled);
     return compiled;
@@ -183,7 +183,7 @@ export class Policy {
     return [`policy '${this.name}'${denials}`, ...lines, '  everything else: violation'].join('\n');
   }
 
-  #compile(comms: number): CompiledPolicy {
+  #compile(comms: CommsNumber): CompiledPolicy {
     const { highest } = this.#table;
     const rules = new Map<number, Expression>();
     const answers = new Int32Array(highest + 1).fill(ANSWER_VIOLATION);

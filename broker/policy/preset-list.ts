@@ -1,3 +1,4 @@
+import { COMMAND_LINE } from './command-line-table.js';
 import type { Entry, Preset, PresetName } from './definition.js';
 import { harmlessNodePaths } from './node-probes.js';
 import { ABORT, BASE, CHANNEL, JIT, JITLESS, PATHS, type Row, THREADS } from './preset-tables.js';
@@ -15,6 +16,7 @@ const TABLES: Readonly<Record<PresetName, Table>> = {
   nodeJitless: { rows: [...NODE, ...JITLESS], harmlessPaths: harmlessNodePaths() },
   staticBinary: { rows: STATIC, harmlessPaths: [] },
   dynamicBinary: { rows: DYNAMIC, harmlessPaths: [] },
+  commandLine: { rows: COMMAND_LINE, harmlessPaths: [] },
 };
 
 export const PRESET_NAMES = Object.keys(TABLES) as PresetName[];

@@ -39,6 +39,15 @@ export const policies = {
   dynamicBinary(options: PresetOptions = {}): PolicyBuilder {
     return preset('dynamicBinary', options);
   },
+
+  /**
+   * For programs that know nothing of sallyport: shells, interpreters and tools, with the files that they see, programs
+   * that they start, pipes, signals among themselves, and a terminal of their own. No network. What their files are is for
+   * mounts and Landlock to say.
+   */
+  commandLine(options: PresetOptions = {}): PolicyBuilder {
+    return preset('commandLine', options);
+  },
 } as const;
 
 function preset(name: PresetName, options: PresetOptions): PolicyBuilder {

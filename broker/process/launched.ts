@@ -1,11 +1,13 @@
-import { closeSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { EndpointTransport } from '../../protocols/endpoint-transport.js';
+import { errorCode } from '../../protocols/error-code.js';
 import { FrameParser } from '../../protocols/frames.js';
 import { Tag } from '../../protocols/tags.js';
 import { escapeText } from '../../protocols/text.js';
 import { BatchStatus, type Transport } from '../../protocols/transport.js';
+import { pidOf } from './process-view.js';
 
 /** A step of the launcher's plan that failed: its index in the plan, its op, the kernel's errno and what it was about. */
 export interface StepFailure {
@@ -159,6 +161,28 @@ export class LaunchedProcess {
     );
   }
 
+  /**
+   * To the program, and to what it started that is in its process group still, as a terminal would. Nothing happens where
+   * it has ended.
+   *
+   * @param signal a number
+   */
+  signal(signal: number): void {
+    const [init, program] = [this.#init, this.#sandboxee];
+    if (init === undefined || program === undefined) return;
+    const group = pidOf(init);
+    if (processGroupOf(pidOf(program)) !== group) {
+      native.signalPidfd(program, signal);
+      return;
+    }
+    try {
+      // Pid 1 is not reaped before `ended`, so that its number is no other's; it blocks all signals itself.
+      process.kill(-group, signal);
+    } catch (error) {
+      if (errorCode(error) !== 'ESRCH') throw error;
+    }
+  }
+
   #onBatch(filled: number, received: number[], status: number): number {
     this.#fds.push(...received);
     let consumed = filled;
@@ -253,4 +277,14 @@ function parseWaitStatus(word: number): native.ExitStatus {
   return signal === 0
     ? { kind: 'exited', code: (word >> 8) & 0xff }
     : { kind: 'signaled', signal, core: (word & 0x80) !== 0 };
+}
+
+/** Undefined where it is no more. The name of the program, in brackets, can have anything in it. */
+function processGroupOf(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[2]);
+  } catch {
+    return undefined;
+  }
 }

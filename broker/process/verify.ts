@@ -5,7 +5,7 @@ export interface Expectation {
   /** `Seccomp_filters` at hello. */
   readonly filtersBefore: number;
   /** The number inside of its end of comms, and its inode. */
-  readonly comms: number;
+  readonly comms: number | 'none';
   readonly commsInode: bigint;
   /** Fds that the executor declared, by number. */
   readonly declared: ReadonlySet<number>;

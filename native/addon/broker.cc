@@ -19,6 +19,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineMemory(env, exports);
   DefineOpenFiles(env, exports);
   DefineLock(env, exports);
+  DefineTerminal(env, exports);
   DefineProbe(env, exports);
   DefineMonitor(env, exports);
   DefineReadFile(env, exports);

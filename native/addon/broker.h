@@ -12,6 +12,7 @@ void DefineSockets(Napi::Env env, Napi::Object exports);
 void DefineMemory(Napi::Env env, Napi::Object exports);
 void DefineOpenFiles(Napi::Env env, Napi::Object exports);
 void DefineLock(Napi::Env env, Napi::Object exports);
+void DefineTerminal(Napi::Env env, Napi::Object exports);
 void DefineProbe(Napi::Env env, Napi::Object exports);
 void DefineMonitor(Napi::Env env, Napi::Object exports);
 void DefineReadFile(Napi::Env env, Napi::Object exports);

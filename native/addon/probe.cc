@@ -34,31 +34,52 @@ bool KnowsFilterFlags(unsigned long flags) {
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, nullptr) < 0 && errno == EFAULT;
 }
 
-bool TrySyncWakeUp() {
+struct ListenerTrial {
+  int error = 0;  // of seccomp(NEW_LISTENER)
+  bool syncWakeUp = false;
+  bool addFd = false;
+};
+
+ListenerTrial TryListener() {
+  ListenerTrial trial;
   sock_filter allow[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
   const sock_fprog program{1, allow};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return false;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+    trial.error = errno;
+    return trial;
+  }
   const UniqueFd listener(int(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program)));
-  if (listener.get() < 0) return false;
-  return ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0;
+  if (listener.get() < 0) {
+    trial.error = errno;
+    return trial;
+  }
+  trial.syncWakeUp = ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0;
+  // There is no notification with this id: a kernel that knows the call says ENOENT, another EINVAL.
+  seccomp_notif_addfd nothing = {};
+  nothing.id = ~0ull;
+  trial.addFd = ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &nothing) < 0 && errno == ENOENT;
+  return trial;
 }
 
 // Only a listener can tell, and a filter is for life: so on a thread that ends with it.
-bool KnowsSyncWakeUp() {
-  bool known = false;
+ListenerTrial TryListenerAside() {
+  ListenerTrial trial;
   try {
     const AllSignalsBlocked blocked;
-    std::thread([&known] { known = TrySyncWakeUp(); }).join();
-  } catch (const std::system_error&) {
-    return false;
+    std::thread([&trial] { trial = TryListener(); }).join();
+  } catch (const std::system_error& error) {
+    trial.error = error.code().value();
   }
-  return known;
+  return trial;
 }
 
 bool HasKcmp() {
   const pid_t self = getpid();
   return syscall(SYS_kcmp, self, self, kKcmpFiles, 0, 0) == 0;
 }
+
+// An impossible range: nothing is closed, and a kernel that knows the call says so.
+bool HasCloseRange() { return syscall(SYS_close_range, 1u, 0u, 0u) < 0 && errno == EINVAL; }
 
 Napi::Value Probe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -70,7 +91,11 @@ Napi::Value Probe(const Napi::CallbackInfo& info) {
   result.Set("landlockAbi", Napi::Number::New(env, LandlockAbi()));
   result.Set("waitKillableRecv", Napi::Boolean::New(env, waitKillable));
   result.Set("tsyncEsrch", Napi::Boolean::New(env, tsyncEsrch));
-  result.Set("syncWakeUp", Napi::Boolean::New(env, KnowsSyncWakeUp()));
+  const ListenerTrial listenerTrial = TryListenerAside();
+  result.Set("syncWakeUp", Napi::Boolean::New(env, listenerTrial.syncWakeUp));
+  result.Set("addFd", Napi::Boolean::New(env, listenerTrial.addFd));
+  result.Set("listenerError", Napi::String::New(env, listenerTrial.error == 0 ? "" : ErrnoName(listenerTrial.error)));
+  result.Set("closeRange", Napi::Boolean::New(env, HasCloseRange()));
   result.Set("kcmp", Napi::Boolean::New(env, HasKcmp()));
   return result;
 }

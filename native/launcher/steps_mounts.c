@@ -296,6 +296,29 @@ int step_symlink(struct launch *launch, const struct value *fields)
     return 0;
 }
 
+/* {where it is made, its text} */
+int step_text_file(struct launch *launch, const struct value *fields)
+{
+    const char *name, *text = fields[1].text;
+    size_t size = strlen(text);
+    int parent = open_parent(launch->root, fields[0].text, &name);
+    if (parent < 0)
+        return failure("make the folder of the file", fields[0].text);
+    int fd = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0444);
+    close_quietly(parent);
+    if (fd < 0)
+        return failure("make the file", fields[0].text);
+    ssize_t written = write(fd, text, size);
+    close_quietly(fd);
+    if (written >= 0 && (size_t)written != size) {
+        errno = ENOSPC;
+        written = -1;
+    }
+    if (written < 0)
+        return failure("write the file", fields[0].text);
+    return 0;
+}
+
 static int make_proc(bool subset)
 {
     int fs = (int)syscall(NR_FSOPEN, "proc", OPEN_CLOEXEC);

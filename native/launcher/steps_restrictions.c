@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -55,6 +56,15 @@ int step_session(struct launch *launch, const struct value *fields)
     (void)fields;
     if (setsid() < 0)
         return failure("start a session", NULL);
+    return 0;
+}
+
+/* {fd} */
+int step_controlling_terminal(struct launch *launch, const struct value *fields)
+{
+    (void)launch;
+    if (ioctl((int)fields[0].number, TIOCSCTTY, 0) != 0)
+        return failure("make it the terminal of the session", NULL);
     return 0;
 }
 

@@ -38,7 +38,7 @@ describe('sallyport policy check', () => {
     const { status, stdout, stderr } = sallyport('policy', 'check', path);
     expect([status, stdout]).to.deep.equal([125, '']);
     expect(stderr.trimEnd().split('\n')).to.deep.equal([
-      `sallyport: ${path}:2: /preset: "nodejs" is not "node" or "nodeJitless" or "staticBinary" or "dynamicBinary"; did you mean node?`,
+      `sallyport: ${path}:2: /preset: "nodejs" is not "node" or "nodeJitless" or "staticBinary" or "dynamicBinary" or "commandLine"; did you mean node?`,
       `sallyport: ${path}:4: /rules/1/syscall: "opne" is not a syscall that x64 or arm64 has up to Linux 6.18; did you mean open?`,
     ]);
   });

@@ -65,9 +65,17 @@ describe('sallyport', () => {
         visit(join(dirname(path), target));
       }
     };
-    visit(COMMAND);
+    visit(join(dirname(COMMAND), 'commands.js'));
     expect(seen.size).to.be.greaterThan(20);
     expect([...seen].filter((path) => path.includes('/native/'))).to.deep.equal([]);
+  });
+
+  it('packs for `run` exactly what run loads', () => {
+    const pack = readFileSync(join(dirname(COMMAND), 'run.pack.js'), 'utf8');
+    const compiled = readFileSync(join(dirname(COMMAND), 'run-options.js'), 'utf8');
+    const body = compiled.slice(compiled.indexOf('const OPTIONS'), compiled.indexOf('export function parseRun'));
+    expect(body.length).to.be.greaterThan(500);
+    expect(pack, 'npm run build packs anew').to.include(body);
   });
 
   it('is a program of its own', () => {

@@ -46,6 +46,7 @@ export function probePlan(who: Who, questions: readonly string[], changes: Parti
     writeExecutable: false,
     network: 'none',
     hostname: 'sandboxee',
+    terminal: undefined,
     rlimits: [{ resource: 'core', soft: 1, hard: 1 }],
     oomScoreAdj: 100,
     start: { mode: 'late', stage0: stage0Program(architecture) },

@@ -27,6 +27,7 @@ const input: PlanInput = {
   speculationControls: true,
   fds: { comms: 3, declared: [4, 5] },
   cgroups: 0,
+  terminal: undefined,
 };
 
 function plan(changes: Partial<PlanInput> = {}): Step[] {

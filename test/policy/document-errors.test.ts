@@ -41,7 +41,7 @@ describe('what is wrong with a document', () => {
     const listed = problems.filter((problem) => !/^\/rules\/[35]/.test(problem));
     expect(listed).to.deep.equal([
       '/nmae: there is no such key; a policy has $schema, name, arch, preset, onPathDenial, harmlessPaths, defaultAction, rules',
-      '/preset: "nodejitless" is not "node" or "nodeJitless" or "staticBinary" or "dynamicBinary"; did you mean nodeJitless?',
+      '/preset: "nodejitless" is not "node" or "nodeJitless" or "staticBinary" or "dynamicBinary" or "commandLine"; did you mean nodeJitless?',
       "/harmlessPaths/0: 'etc' is no absolute path, and no beginning of paths that ends with *",
       "/harmlessPaths/1: '/a*b' is no absolute path, and no beginning of paths that ends with *",
       '/rules/0: "allowRaed" is not a word without arguments such as "allowRead"; did you mean allowRead?',

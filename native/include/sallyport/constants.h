@@ -100,6 +100,8 @@
     X(26, stage0, "b") \
     X(27, run, "pSSb") \
     X(28, run_filtered, "siSSbbu") \
-    X(29, join_cgroups, "U")
+    X(29, join_cgroups, "U") \
+    X(40, text_file, "ps") \
+    X(41, controlling_terminal, "u")
 
 #endif

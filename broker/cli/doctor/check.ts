@@ -1,0 +1,15 @@
+/** One thing that was tried. */
+export interface Check {
+  readonly name: string;
+  readonly works: boolean;
+  /** `full`: without it that tier does not work; `better`: it does, with less. */
+  readonly for: 'full' | 'better';
+  /** What it means that it works, or that it does not. */
+  readonly meaning: string;
+  /** How to mend it; empty where nothing can be done, or has to be. */
+  readonly mend: string;
+}
+
+export function check(name: string, needed: Check['for'], works: boolean, meaning: string, mend = ''): Check {
+  return { name, works, for: needed, meaning, mend: works ? '' : mend };
+}
