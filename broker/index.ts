@@ -1,7 +1,7 @@
 /** The public surface of the broker. */
 
 export type { Usage } from '../protocols/calls/peer.js';
-export { type Service, service } from '../protocols/calls/service.js';
+export type { Service } from '../protocols/calls/service.js';
 export type { Comms } from '../protocols/comms.js';
 export * from '../protocols/errors.js';
 export { Fd } from '../protocols/fd.js';

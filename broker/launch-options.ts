@@ -1,4 +1,5 @@
-import { Service } from '../protocols/calls/service.js';
+import { isService } from '../protocols/calls/offer.js';
+import type { Service } from '../protocols/calls/service.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
 import type { Hooks } from './hooks.js';
@@ -63,7 +64,7 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
 
 function checkServices(services: unknown): void {
   if (services === undefined) return;
-  const isList = Array.isArray(services) && services.every((each) => each instanceof Service);
+  const isList = Array.isArray(services) && services.every(isService);
   if (!isList) throw new OptionError('launch().services', 'give it a list of service(I, implementation)');
   const names = services.map((each) => each.interface.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);

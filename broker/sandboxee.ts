@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { requirePeer } from '../protocols/calls/offer.js';
 import type { Usage } from '../protocols/calls/peer.js';
 import type { Service } from '../protocols/calls/service.js';
 import type { Comms } from '../protocols/comms.js';
@@ -50,22 +51,22 @@ export class Sandboxee implements AsyncDisposable {
    * interface, and rejected where it serves another version of it.
    */
   connect<M extends Members>(target: Interface<M>): Remote<Interface<M>> {
-    return this.#session.peer.connect(target);
+    return requirePeer(this.#session.peer).connect(target);
   }
 
   /** Answers the sandboxee's calls of this interface. What must be there from the first moment goes in `launch({ services })`. */
   serve<M extends Members>(target: Interface<M>, implementation: Implementation<Interface<M>>): Service<M> {
-    return this.#session.peer.serve(target, implementation);
+    return requirePeer(this.#session.peer).serve(target, implementation);
   }
 
   /** What calls use up, in both directions, and how much they may. */
   usage(): Usage {
-    return this.#session.peer.usage();
+    return requirePeer(this.#session.peer).usage();
   }
 
   /** Resolves with the reason once nothing can be sent or received any more. `result` says how the process ended. */
   get closed(): Promise<SallyportError> {
-    return this.#session.peer.closed;
+    return this.#session.comms.closed;
   }
 
   /** Its process id as the broker sees it. */

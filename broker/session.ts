@@ -1,7 +1,8 @@
 import { closeSync } from 'node:fs';
 import * as native from '../native/broker.js';
 import { BufferPool } from '../protocols/buffer-pool.js';
-import { Peer } from '../protocols/calls/peer.js';
+import { offeredPeer } from '../protocols/calls/offer.js';
+import type { Peer } from '../protocols/calls/peer.js';
 import { Comms } from '../protocols/comms.js';
 import { EndpointTransport } from '../protocols/endpoint-transport.js';
 import { PeerGone } from '../protocols/errors.js';
@@ -46,7 +47,8 @@ export class Session {
   readonly #telling = createEvents();
   readonly events = this.#telling.events;
   readonly comms: Comms;
-  readonly peer: Peer;
+  /** Undefined where no interface was loaded. */
+  readonly peer: Peer | undefined;
   readonly pool: BufferPool;
   /** The broker's ends of declared pipes and sockets. Each is the user's, who closes it. */
   readonly fds: ReadonlyMap<string, Fd>;
@@ -109,7 +111,7 @@ export class Session {
     if (signal) this.#heed(signal);
     this.result = this.#process.ended.then((end) => this.#finish(end));
     // Nothing of a call can have arrived: none crosses before *go*.
-    this.peer = new Peer(this.comms, { services: preparation.services, outcome: this.result });
+    this.peer = offeredPeer(this.comms, { services: preparation.services, outcome: this.result });
     void this.result.then((result) => this.#reports.ended(result));
   }
 

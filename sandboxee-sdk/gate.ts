@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { packageRoot } from '../native/locate.js';
 import * as native from '../native/sandboxee.js';
 import { BlockingComms } from '../protocols/blocking-comms.js';
-import { offeredPeer } from '../protocols/calls/offer.js';
+import { offeredPeer, requirePeer } from '../protocols/calls/offer.js';
 import type { Peer } from '../protocols/calls/peer.js';
 import { BlockingEndpointTransport } from '../protocols/endpoint-transport.js';
-import { InvalidArgument, SallyportError } from '../protocols/errors.js';
+import { SallyportError } from '../protocols/errors.js';
 import { COMMS_VARIABLE } from '../protocols/fd-names.js';
 import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
@@ -65,21 +65,14 @@ export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate>
   await comms.recvControl(Tag.Go);
   return {
     comms,
-    serve: (target, implementation) => required(peer).serve(target, implementation),
-    connect: (target) => required(peer).connect(target),
-    usage: () => required(peer).usage(),
+    serve: (target, implementation) => requirePeer(peer).serve(target, implementation),
+    connect: (target) => requirePeer(peer).connect(target),
+    usage: () => requirePeer(peer).usage(),
     closed: comms.closed,
     requestBuffer: (size, mode) => comms.requestBuffer(size, mode),
     close: () => comms.close(),
     [Symbol.dispose]: () => comms.close(),
   };
-}
-
-function required(peer: Peer | undefined): Peer {
-  if (peer !== undefined) return peer;
-  throw new InvalidArgument(
-    "this gate carries no calls: import your interface, and so 'sallyport/protocols', before sandboxMeHere()",
-  );
 }
 
 function commsFd(): number {

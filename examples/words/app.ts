@@ -1,4 +1,5 @@
-import { Fd, launch, node, policies, RemoteError, service } from 'sallyport';
+import { Fd, launch, node, policies, RemoteError } from 'sallyport';
+import { service } from 'sallyport/protocols';
 import { Dictionary, Words } from './words.js';
 
 const path = process.argv[2] ?? new URL(import.meta.url);

@@ -14,7 +14,7 @@ import { IncomingCalls } from './incoming-calls.js';
 import { callLimits, OUTCOME_PATIENCE } from './limits.js';
 import { Link } from './link.js';
 import { offerPeers } from './offer.js';
-import { type Service, service } from './service.js';
+import { Service, service } from './service.js';
 import { Serving } from './serving.js';
 
 export interface PeerOptions {
@@ -176,8 +176,11 @@ function word({ bytes, start }: Frame, index: number): number {
   return bytes.readUInt32LE(start + 4 * index);
 }
 
-offerPeers((channel) => {
-  // The first hash looks up its implementation, which nobody can behind a gate.
-  hashOf('');
-  return new Peer(channel);
+offerPeers({
+  makePeer(channel, options) {
+    // The first hash looks up its implementation, which nobody can behind a gate.
+    hashOf('');
+    return new Peer(channel, options);
+  },
+  isService: (value) => value instanceof Service,
 });

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { KiB, MiB, service } from '../../broker/index.js';
+import { KiB, MiB } from '../../broker/index.js';
 import { callLimits } from '../../protocols/calls/limits.js';
+import { service } from '../../protocols/index.js';
 import { defineInterface, t } from '../../protocols/schema/index.js';
 import { Tag } from '../../protocols/tags.js';
 import { frame } from '../comms/support.js';

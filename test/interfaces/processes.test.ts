@@ -13,8 +13,8 @@ import {
   policies,
   RemoteError,
   type Sandboxee,
-  service,
 } from '../../broker/index.js';
+import { service } from '../../protocols/index.js';
 import { Tag } from '../../protocols/tags.js';
 import { sendRaw } from '../channel/support.js';
 import { frame, rejection } from '../comms/support.js';
