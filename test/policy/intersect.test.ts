@@ -69,7 +69,8 @@ describe('intersect()', () => {
           expect(say(ab, call).kind === 'allow').to.equal(say(ba, call).kind === 'allow');
           expect(say(aa, call)).to.deep.equal(say(a, call));
         }
-        expect(aa.compile().answers).to.deep.equal(a.compile().answers);
+        // A rule that no call reaches may be gone from what is the same otherwise.
+        for (const number of a.compile().answers.keys()) expect(refusal(aa, number)).to.equal(refusal(a, number));
       }),
       { numRuns: 40 },
     );
