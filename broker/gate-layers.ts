@@ -24,10 +24,15 @@ export function gateLayers(filtersBefore: number, speculation: SpeculationStatus
       'memory-limit',
       `${limits.memory} bytes, looked at every ${SAMPLE_INTERVAL} ms, behind it RLIMIT_DATA; a fast hog overshoots by what it fills meanwhile`,
     ),
-    on(
-      'process-limit',
-      `${limits.processes} processes and threads, by RLIMIT_NPROC and a look every ${SAMPLE_INTERVAL} ms`,
-    ),
+    preparation.tier === 'base' && !preparation.ownAccount
+      ? off(
+          'process-limit',
+          `RLIMIT_NPROC counts all that the user runs; ${limits.processes} processes and threads are held by a look every ${SAMPLE_INTERVAL} ms alone`,
+        )
+      : on(
+          'process-limit',
+          `${limits.processes} processes and threads, by RLIMIT_NPROC and a look every ${SAMPLE_INTERVAL} ms`,
+        ),
   ];
 }
 

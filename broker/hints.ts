@@ -3,7 +3,7 @@ import type { OperationName } from './plan/ops.js';
 const NO_USER_NAMESPACES =
   'this host lets ordinary users have no user namespaces; Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an ' +
   'AppArmor profile with `userns,` for the launcher; Debian: sysctl kernel.unprivileged_userns_clone=1; in a container: a seccomp ' +
-  'profile that permits unshare and mount';
+  "profile that permits unshare and mount; or accept less, by launch(…, { tier: 'at-least-base' })";
 
 const HINTS: readonly { readonly op: OperationName; readonly errno: string; readonly hint: string }[] = [
   { op: 'unshare', errno: 'EPERM', hint: NO_USER_NAMESPACES },

@@ -22,7 +22,7 @@ export {
 export type { HookName, Hooks, TraceDecision, TracedSyscall } from './hooks.js';
 export { launch } from './launch.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
-export { describeLayer, type Layer, type LayerName } from './layers.js';
+export { describeLayer, type Layer, type LayerName, type Tier } from './layers.js';
 export type { HeldLimit, LimitName, Limits } from './limits.js';
 export { memoryFile } from './memory-file.js';
 export { PlanError } from './plan/errors.js';
@@ -66,3 +66,4 @@ export {
   type Violation,
 } from './result.js';
 export type { Sandboxee } from './sandboxee.js';
+export type { TierDemand } from './tier.js';

@@ -3,6 +3,7 @@ import type { Executor } from './executor.js';
 import type { Hooks } from './hooks.js';
 import type { Limits } from './limits.js';
 import { Policy } from './policy/index.js';
+import { TIER_DEMANDS, type TierDemand } from './tier.js';
 
 /** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
 export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
@@ -15,12 +16,14 @@ export interface LaunchOptions {
   readonly signal?: AbortSignal;
   /** What the sandboxee takes for the name of its host. Default `sandboxee`. */
   readonly hostname?: string;
+  /** The confinement that is demanded; see `TierDemand`. Default `full`. */
+  readonly tier?: TierDemand;
   readonly speculation?: typeof dangerouslyAllowSpeculation;
   /** What the app does when it starts and ends, breaks the policy, or makes a call that the policy traces. */
   readonly hooks?: Hooks;
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'speculation', 'hooks'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'hostname', 'tier', 'speculation', 'hooks'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {
@@ -38,7 +41,7 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   if (!(options.policy instanceof Policy)) {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
-  const { limits, signal, hostname, speculation } = options;
+  const { limits, signal, hostname, tier, speculation } = options;
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
   }
@@ -47,6 +50,9 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
   }
   if (hostname !== undefined && typeof hostname !== 'string') {
     throw new OptionError('launch().hostname', `${String(hostname)} is not a string`);
+  }
+  if (tier !== undefined && !TIER_DEMANDS.includes(tier)) {
+    throw new OptionError('launch().tier', `${String(tier)} is none of ${TIER_DEMANDS.join(', ')}`);
   }
   if (speculation !== undefined && speculation !== dangerouslyAllowSpeculation) {
     throw new OptionError('launch().speculation', 'the only value is the token dangerouslyAllowSpeculation');

@@ -10,6 +10,7 @@ export function plannedLayers(mode: Start['mode'], identity: PlanIdentity, landl
       : on('user-namespace', `uid ${identity.uid} outside is an unprivileged uid inside`),
     on('mount-namespace', 'a read-only root with the program, and what it was granted'),
     on('pid-namespace', 'sees no process but its own, and ends with its launcher'),
+    on('process-tree', 'the kernel ends everything in its pid namespace with the launcher'),
     on('network-namespace', 'no interface, no address, no route'),
     on('ipc-namespace', 'no System V IPC and no message queues of others'),
     on('uts-namespace', 'a host name of its own'),

@@ -1,4 +1,5 @@
 import { Fd } from '../protocols/fd.js';
+import { confinementOf, planOf } from './confinement.js';
 import type { FdLayout } from './declared-fds.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
@@ -7,21 +8,23 @@ import { Held } from './held.js';
 import { type ResolvedHooks, resolveHooks } from './hooks.js';
 import { kernelFeatures } from './kernel.js';
 import { checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
-import type { Layer } from './layers.js';
+import type { Layer, Tier } from './layers.js';
 import { leaseUid } from './lease.js';
 import type { ResolvedLimits } from './limits.js';
-import { buildPlan, type PlanIdentity } from './plan/build.js';
+import type { PlanIdentity } from './plan/build.js';
 import { encodePlan } from './plan/encode.js';
-import { plannedLayers } from './planned-layers.js';
-import { launcherProgram, type Policy } from './policy/index.js';
+import { type CompiledPolicy, launcherProgram, type Policy } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
 import { startOf } from './start.js';
 
 /** Everything that is decided before anything is started. Holds the uid lease, the share of fds, and the fds to be moved. */
 export interface Preparation extends Disposable {
   readonly mode: 'late' | 'exec';
+  readonly tier: Tier;
   readonly plan: Uint8Array;
   readonly policy: Policy;
+  /** The policy as this confinement needs it. */
+  readonly compiled: CompiledPolicy;
   readonly fds: FdLayout;
   /** What is executed, where it is an fd. */
   readonly file: Fd | undefined;
@@ -57,31 +60,41 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
     const speculationControls = options.speculation !== dangerouslyAllowSpeculation;
     const { policy } = options;
     const { landlockAbi } = kernelFeatures();
-    const { program, mounts, start, rlimits, fds } = await startOf(executor, { policy, limits, identity });
-    const plan = encodePlan(
-      buildPlan({
-        identity,
-        program,
-        mounts,
-        tmpfs: [],
-        hostname: options.hostname ?? 'sandboxee',
-        rlimits: rlimits.filter(({ resource }) => ownAccount || resource !== 'nofile'),
-        oomScoreAdj: OOM_SCORE,
-        start,
-        supervisor: launcherProgram(policy.arch),
-        landlockAbi,
-        speculationControls,
-        fds,
-      }),
-    );
+    const confinement = await confinementOf(options, identity);
+    const unmediated = confinement.tier === 'base' ? confinement.unmediated : undefined;
+    const compiled = policy.compile(executor.fds.comms, unmediated);
+    const oneGroup = unmediated?.oneGroup === true;
+    const { program, mounts, start, rlimits, fds } = await startOf(executor, {
+      compiled,
+      limits,
+      identity,
+      tier: confinement.tier,
+      oneGroup,
+    });
+    const { steps, layers } = planOf(confinement, {
+      identity,
+      program,
+      mounts,
+      tmpfs: [],
+      hostname: options.hostname ?? 'sandboxee',
+      rlimits: rlimits.filter(({ resource }) => ownAccount || resource !== 'nofile'),
+      oomScoreAdj: OOM_SCORE,
+      start,
+      supervisor: launcherProgram(policy.arch),
+      landlockAbi,
+      speculationControls,
+      fds,
+    });
     return {
       mode: start.mode,
-      plan,
+      tier: confinement.tier,
+      plan: encodePlan(steps),
       policy,
+      compiled,
       fds: executor.fds,
       file,
       limits,
-      layers: plannedLayers(start.mode, identity, landlockAbi),
+      layers,
       speculationControls,
       ownAccount,
       signal: options.signal,

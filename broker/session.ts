@@ -20,6 +20,7 @@ import { callStarted, firstPhase } from './hooks.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
+import { withOwnPid } from './policy/index.js';
 import type { Preparation } from './preparation.js';
 import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
 import { ProcessView, pidOf } from './process/process-view.js';
@@ -73,7 +74,7 @@ export class Session {
     this.#layers = preparation.layers;
     this.#reports = new Reports(this.events, preparation.hooks, () => this.pid);
     try {
-      const wiring = wire(preparation.plan, preparation.fds, preparation.file);
+      const wiring = wire(preparation.plan, preparation.fds, preparation.file, preparation.tier);
       this.#process = wiring.process;
       this.#commsInode = wiring.commsInode;
       this.fds = wiring.fds;
@@ -171,9 +172,9 @@ export class Session {
   }
 
   #seal(sealing: Pick<Sealing, 'launcher' | 'sandboxee' | 'started' | 'monitor'>): Promise<Sealed | undefined> {
-    const { mode, policy, fds } = this.#preparation;
+    const { mode, compiled, fds } = this.#preparation;
     if (mode === 'exec') return sealBeforeExec(this.#process, sealing.sandboxee);
-    const { program } = policy.compile(fds.comms);
+    const program = withOwnPid(compiled.program, sealing.sandboxee.pid);
     return sealLate({ ...sealing, comms: this.comms, commsInode: this.#commsInode, fds, program });
   }
 

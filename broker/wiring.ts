@@ -5,6 +5,7 @@ import { Seal } from '../native/shared.js';
 import { Fd } from '../protocols/fd.js';
 import { type DeclaredFd, extraFds, type FdLayout, type PlacedFd } from './declared-fds.js';
 import { Held } from './held.js';
+import type { Tier } from './layers.js';
 import { LaunchedProcess } from './process/launched.js';
 
 /** The broker's ends of everything that it has in common with one sandboxee. Each is owned by who takes it. */
@@ -27,7 +28,7 @@ const NOTHING_CHANGES = Seal.Seal | Seal.Shrink | Seal.Grow | Seal.Write;
  *
  * @param file what is executed where it is an fd; the last of those declared. Moved.
  */
-export function wire(plan: Uint8Array, layout: FdLayout, file: Fd | undefined): Wiring {
+export function wire(plan: Uint8Array, layout: FdLayout, file: Fd | undefined, tier: Tier): Wiring {
   using theirs = new Held();
   const ours = new Held();
   try {
@@ -55,6 +56,7 @@ export function wire(plan: Uint8Array, layout: FdLayout, file: Fd | undefined): 
         ],
       },
       life.mine,
+      tier,
     );
     return { process, comms: comms.mine, commsInode, stdout: stdout?.mine, stderr: stderr?.mine, fds };
   } catch (error) {

@@ -95,14 +95,7 @@ export function buildPlan(input: PlanInput): Step[] {
     ...root(input.mounts, input.tmpfs),
     { op: 'hostname', name: input.hostname },
     { op: 'workingDirectory', path: program.cwd },
-    ...input.rlimits.map(
-      ({ resource, soft, hard }): Step => ({
-        op: 'rlimit',
-        resource: RLIMITS[resource],
-        soft: rlimit(soft),
-        hard: rlimit(hard),
-      }),
-    ),
+    ...limitSteps(input.rlimits),
     { op: 'session' },
     { op: 'capabilityBounds' },
     ...(identity.kind === 'root' ? [{ op: 'identity', uid: identity.uid, gid: identity.gid } satisfies Step] : []),
@@ -110,15 +103,23 @@ export function buildPlan(input: PlanInput): Step[] {
     { op: 'parentDeathSignal' },
     { op: 'noNewPrivs' },
     ...landlock(input),
-    ...(input.speculationControls
-      ? [{ op: 'speculation', controls: Object.values(SPECULATION_CONTROLS) } satisfies Step]
-      : []),
+    ...speculation(input),
     { op: 'notDumpable' },
     ...begin(input),
   ];
 }
 
-function begin({ program, start, supervisor }: PlanInput): Step[] {
+export function limitSteps(rlimits: PlanInput['rlimits']): Step[] {
+  return rlimits.map(({ resource, soft, hard }) => ({
+    op: 'rlimit',
+    resource: RLIMITS[resource],
+    soft: rlimit(soft),
+    hard: rlimit(hard),
+  }));
+}
+
+/** The last steps of any plan. */
+export function begin({ program, start, supervisor }: Pick<PlanInput, 'program' | 'start' | 'supervisor'>): Step[] {
   const { path, argv } = program;
   const environment = Object.entries(program.env).map(([name, value]) => `${name}=${value}`);
   if (start.mode === 'late') {
@@ -131,7 +132,7 @@ function begin({ program, start, supervisor }: PlanInput): Step[] {
   return [{ op: 'runFiltered', path, file, arguments: argv, environment, supervisor, filter, flags }];
 }
 
-function keepFds({ comms, declared }: FdNumbers): Step {
+export function keepFds({ comms, declared }: FdNumbers): Step {
   const most = PLAN_LIMITS.keptFds - STDIO.length - 1;
   if (declared.length > most)
     throw new PlanError(`${declared.length} fds are declared, where ${most} are the most; send the others over comms`);
@@ -140,6 +141,10 @@ function keepFds({ comms, declared }: FdNumbers): Step {
     from: [...STDIO, COMMS_FD_OF_LAUNCHER, ...declared.map((_, index) => FIRST_DECLARED_FD + index)],
     to: [...STDIO, comms, ...declared],
   };
+}
+
+export function speculation({ speculationControls }: Pick<PlanInput, 'speculationControls'>): Step[] {
+  return speculationControls ? [{ op: 'speculation', controls: Object.values(SPECULATION_CONTROLS) }] : [];
 }
 
 function namespaces(identity: PlanIdentity): Step[] {

@@ -77,6 +77,7 @@ export const OPERATIONS = {
       flags: 'u32',
     },
   },
+  subreaper: { op: 30, fields: { reach: 'u32', scoped: 'u64' } },
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -16,11 +16,12 @@ export type { ErrnoName } from './errno-names.js';
 export { PolicyError, type PolicyProblem, RequestError } from './errors.js';
 export type { Effect, Explanation, LineOf, Outcome } from './explain.js';
 export { admitFirstExec, type FirstExec } from './first-exec.js';
+export { withOwnPid } from './own-pid.js';
 export { type CompiledPolicy, Policy } from './policy.js';
 export { type PresetOptions, policies } from './presets.js';
 export { foreignReason, type Reason } from './reasons.js';
 export type { ExplainRequest } from './requests.js';
-export { launcherProgram, stage0Program } from './stages.js';
+export { launcherProgram, stage0InOneGroup, stage0Program } from './stages.js';
 export { type Architecture, hostArchitecture, type SyscallName, syscallNumber } from './syscalls/index.js';
 export {
   dangerouslyAllowAllSyscalls,
@@ -28,3 +29,4 @@ export {
   dangerouslyPermitAllAndLog,
   traceAllSyscalls,
 } from './tokens.js';
+export { SCOPES_FROM, type Unmediated } from './unmediated.js';

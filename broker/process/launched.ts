@@ -35,9 +35,11 @@ export interface LauncherFds {
   readonly declared: readonly number[];
 }
 
-const { SIGKILL } = constants.signals;
+const { SIGCONT, SIGKILL } = constants.signals;
 /** Milliseconds: a hundred times what it takes. */
 const PATIENCE_WITH_INIT = 100;
+/** Milliseconds: it waits for the kernel to end processes, which takes long where they have much memory. */
+const PATIENCE_WITH_LAUNCHER = 10_000;
 const NO_USAGE: native.Usage = {
   userMs: 0,
   systemMs: 0,
@@ -52,8 +54,8 @@ const NO_USAGE: native.Usage = {
  * The launcher and, once it has started it, the sandboxee: identified, killed and reaped by pidfds. The life socket is the
  * launcher's only channel; when the broker dies the kernel closes its end, and pid 1 ends the tree.
  *
- * Three processes come and go: the outer launcher, which exits as soon as pid 1 of the new pid namespace is there; pid 1,
- * which CLONE_PARENT makes a child of the broker; and the sandboxee, a child of pid 1.
+ * In full three processes come and go: the outer launcher, which exits as soon as pid 1 of the new pid namespace is there; pid 1,
+ * which CLONE_PARENT makes a child of the broker; and the sandboxee, a child of pid 1. In base the launcher stays.
  */
 export class LaunchedProcess {
   /** Resolves with the sandboxee's pidfd, or undefined where it ended before it was started. Never rejects. */
@@ -83,8 +85,16 @@ export class LaunchedProcess {
   #lifeEnded = false;
   #over = false;
 
-  /** @param life the broker's end of the life socket; owned */
-  constructor(launcherPath: string, fds: LauncherFds, life: number) {
+  /**
+   * @param life the broker's end of the life socket; owned
+   * @param tier in `base` the launcher that is spawned is the one that stays
+   */
+  constructor(
+    launcherPath: string,
+    fds: LauncherFds,
+    life: number,
+    private readonly tier: 'full' | 'base',
+  ) {
     this.started = new Promise((resolve) => {
       this.#resolveStarted = resolve;
     });
@@ -104,7 +114,9 @@ export class LaunchedProcess {
     this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
     const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan, ...fds.declared];
     try {
-      this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order).pidfd);
+      const { pidfd } = native.spawn(launcherPath, ['sallyport-launcher'], order);
+      if (tier === 'base') this.#init = pidfd;
+      this.#watch(pidfd);
     } catch (error) {
       this.#life.close();
       throw error;
@@ -112,7 +124,7 @@ export class LaunchedProcess {
     this.#life.start();
   }
 
-  /** pid 1 of the sandboxee's namespace; killing it kills all. Owned here, valid until `ended`. */
+  /** pid 1 of the sandboxee's namespace, or in base the launcher: orphans become its children. Owned here, valid until `ended`. */
   get init(): number | undefined {
     return this.#init;
   }
@@ -124,12 +136,27 @@ export class LaunchedProcess {
    */
   kill(): void {
     if (this.#sandboxee !== undefined) native.signalPidfd(this.#sandboxee, SIGKILL);
-    else if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
+    else if (this.#init !== undefined && this.tier === 'full') native.signalPidfd(this.#init, SIGKILL);
     if (this.#killed || this.#over) return;
     this.#killed = true;
+    this.#patience = setTimeout(() => this.#lose(), PATIENCE_WITH_INIT);
+  }
+
+  /**
+   * With pid 1 the kernel ends all. In base only the launcher can: it is asked once more, by the end of its life socket, and
+   * by a SIGCONT if somebody has stopped it. If it is killed in the end, its program is too, and what else there is lives on.
+   */
+  #lose(): void {
+    if (this.#init === undefined) return;
+    if (this.tier === 'full') {
+      native.signalPidfd(this.#init, SIGKILL);
+      return;
+    }
+    native.signalPidfd(this.#init, SIGCONT);
+    this.#endLife();
     this.#patience = setTimeout(() => {
       if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
-    }, PATIENCE_WITH_INIT);
+    }, PATIENCE_WITH_LAUNCHER);
   }
 
   #onBatch(filled: number, received: number[], status: number): number {
@@ -147,6 +174,7 @@ export class LaunchedProcess {
 
   /** The launcher is gone, or makes no sense; without its life socket it ends, and the tree with it. */
   #endLife(): void {
+    if (this.#lifeEnded) return;
     this.#lifeEnded = true;
     this.#life.close();
     this.kill();

@@ -1,0 +1,58 @@
+/** What a launch is confined by, before anything is started: the tier, and what of the policy and options it cannot honour. */
+import { baseLayers } from './base-layers.js';
+import { OptionError } from './errors.js';
+import { kernelFeatures } from './kernel.js';
+import type { LaunchOptions } from './launch-options.js';
+import type { Layer } from './layers.js';
+import { baseFiles } from './plan/base-files.js';
+import { buildPlan, type PlanIdentity, type PlanInput } from './plan/build.js';
+import { buildBasePlan, reachOf } from './plan/build-base.js';
+import type { Step } from './plan/steps.js';
+import { plannedLayers } from './planned-layers.js';
+import type { Unmediated } from './policy/index.js';
+import { withUsersTasks } from './rlimits.js';
+import { chooseTier } from './tier.js';
+
+export type Confinement =
+  | { readonly tier: 'full' }
+  | { readonly tier: 'base'; readonly why: string; readonly unmediated: Unmediated };
+
+/** @throws OptionError where the tier cannot do what is asked for */
+export async function confinementOf(
+  { policy, hostname, tier = 'full' }: LaunchOptions,
+  identity: PlanIdentity,
+): Promise<Confinement> {
+  const chosen = await chooseTier(tier, identity);
+  if (chosen.tier === 'full') return chosen;
+  const { landlockAbi } = kernelFeatures();
+  if (hostname !== undefined)
+    throw withoutNamespaces('launch().hostname', 'the host name cannot be another', chosen.why);
+  if (landlockAbi === 0 && policy.resolvesPaths) {
+    const [first, ...others] = policy.pathSyscalls;
+    const named = others.length === 0 ? first : `${first} and ${others.length} others`;
+    throw withoutNamespaces(
+      'launch().policy',
+      `this kernel has no Landlock either, and the policy '${policy.name}' lets paths be resolved by ${named}: take them out, or enable Landlock (lsm=landlock,… on the kernel's command line)`,
+      chosen.why,
+    );
+  }
+  return { ...chosen, unmediated: { landlockAbi, oneGroup: reachOf(identity, landlockAbi) === 'group' } };
+}
+
+function withoutNamespaces(option: string, problem: string, why: string): OptionError {
+  return new OptionError(option, `tier base has no namespaces (${why}): ${problem}`);
+}
+
+/** The launcher's plan, and the layers that it brings about. */
+export function planOf(confinement: Confinement, input: PlanInput): { steps: Step[]; layers: Layer[] } {
+  const { identity, landlockAbi, start, rlimits } = input;
+  const { mode } = start;
+  if (confinement.tier === 'full')
+    return { steps: buildPlan(input), layers: plannedLayers(mode, identity, landlockAbi) };
+  const files = baseFiles(input.mounts, identity.kind === 'root' ? identity : undefined);
+  const ownCount = identity.kind === 'root';
+  return {
+    steps: buildBasePlan({ ...input, files, rlimits: ownCount ? rlimits : withUsersTasks(rlimits) }),
+    layers: baseLayers({ mode, identity, landlockAbi, reach: reachOf(identity, landlockAbi), why: confinement.why }),
+  };
+}
