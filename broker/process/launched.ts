@@ -54,8 +54,8 @@ const NO_USAGE: native.Usage = {
  * The launcher and, once it has started it, the sandboxee: identified, killed and reaped by pidfds. The life socket is the
  * launcher's only channel; when the broker dies the kernel closes its end, and pid 1 ends the tree.
  *
- * In full three processes come and go: the outer launcher, which exits as soon as pid 1 of the new pid namespace is there; pid 1,
- * which CLONE_PARENT makes a child of the broker; and the sandboxee, a child of pid 1. In base the launcher stays.
+ * Three processes come and go: the outer launcher, which exits as soon as pid 1 of the new pid namespace is there; pid 1,
+ * which CLONE_PARENT makes a child of the broker; and the sandboxee, a child of pid 1. In base it has another number.
  */
 export class LaunchedProcess {
   /** Resolves with the sandboxee's pidfd, or undefined where it ended before it was started. Never rejects. */
@@ -87,7 +87,7 @@ export class LaunchedProcess {
 
   /**
    * @param life the broker's end of the life socket; owned
-   * @param tier in `base` the launcher that is spawned is the one that stays
+   * @param tier in `base` the launcher alone can end the tree
    */
   constructor(
     launcherPath: string,
@@ -114,9 +114,7 @@ export class LaunchedProcess {
     this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
     const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan, ...fds.declared];
     try {
-      const { pidfd } = native.spawn(launcherPath, ['sallyport-launcher'], order);
-      if (tier === 'base') this.#init = pidfd;
-      this.#watch(pidfd);
+      this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order).pidfd);
     } catch (error) {
       this.#life.close();
       throw error;

@@ -120,6 +120,11 @@ void await_tree(const struct launch *launch);
 
 /* A copy of this process that shares nothing with it. Returns as fork does; with CLONE_PIDFD the parent gets *pidfd. */
 pid_t raw_clone(unsigned long flags, int *pidfd);
+/* This process makes another as a child of the broker (CLONE_PARENT), which thus can wait for it, and ends; the other goes
+ * on with the plan. It reports itself, before anything else that it may have to report: nobody has to outlive anybody
+ * for the broker to learn whom to kill and to reap. Its resource usage begins anew, without the broker's peak of memory,
+ * which an exec after a vfork inherits. */
+int go_on_as_child(const struct launch *launch, unsigned long flags);
 int install_filter(const struct value *program);
 int write_file(const char *path, const char *text);
 /* close() that leaves errno alone; a negative fd is ignored. */

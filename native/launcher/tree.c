@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 /* {reach, scopes of the program}. After every change of ids and after landlock, by which it is known what a signal to
- * everybody reaches. SIGKILL by the broker's death would end this process before it had ended the others; a pidfd of
- * the broker tells the same, and tells it of the whole broker, not of the thread that forked. */
+ * everybody reaches. SIGKILL by the broker's death, which the process that stays has not asked for, would end it before it
+ * had ended the others; a pidfd tells the same, and tells it of the whole broker, not of the thread that forked. */
 int step_subreaper(struct launch *launch, const struct value *fields)
 {
     struct tree *tree = &launch->tree;
@@ -25,13 +25,13 @@ int step_subreaper(struct launch *launch, const struct value *fields)
         errno = EPERM;
         return failure("a signal to everybody would reach others too", NULL);
     }
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
-        return failure("adopt orphans", NULL);
     tree->broker = (int)syscall(SYS_pidfd_open, getppid(), 0);
     if (tree->broker < 0)
         return failure("open the pidfd of the broker", NULL);
-    if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) != 0)
-        return failure("outlive the broker until all is ended", NULL);
+    if (go_on_as_child(launch, 0) != 0)
+        return -1;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+        return failure("adopt orphans", NULL);
     tree->self = getpid();
     tree->scoped = fields[1].number;
     tree->reach = reach;
