@@ -1,7 +1,7 @@
 /** What a launch is confined by, before anything is started: the tier, and what of the policy and options it cannot honour. */
 import { baseLayers } from './base-layers.js';
 import { OptionError } from './errors.js';
-import { kernelFeatures } from './kernel.js';
+import { canInspect, kernelFeatures } from './kernel.js';
 import type { LaunchOptions } from './launch-options.js';
 import type { Layer } from './layers.js';
 import { baseFiles } from './plan/base-files.js';
@@ -22,6 +22,12 @@ export async function confinementOf(
   { policy, hostname, tier = 'full' }: LaunchOptions,
   identity: PlanIdentity,
 ): Promise<Confinement> {
+  if (tier === 'full' && !canInspect()) {
+    throw new OptionError(
+      'launch().tier',
+      "the broker is root without CAP_SYS_PTRACE, and could not verify a sandboxee's fds and maps: docker run --cap-add SYS_PTRACE, run it as an ordinary user, or accept less, by 'at-least-base'",
+    );
+  }
   const chosen = await chooseTier(tier, identity);
   if (chosen.tier === 'full') return chosen;
   const { landlockAbi } = kernelFeatures();

@@ -10,16 +10,14 @@ export interface SpeculationStatus {
 
 /** The layers that are known to be in force, or not, only once the sandboxee is through the gate. */
 export function gateLayers(filtersBefore: number, speculation: SpeculationStatus, preparation: Preparation): Layer[] {
-  const { limits, policy, mode } = preparation;
+  const { limits, policy } = preparation;
   const below = filtersBefore === 1 ? 'one filter' : `${filtersBefore} filters`;
   return [
     speculationLayer(speculation, preparation.speculationControls),
     policy.onlyLogs
       ? off('seccomp', `policy '${policy.name}' only logs what no rule decides: dangerouslyPermitAllAndLog`)
       : on('seccomp', `policy '${policy.name}' in every thread, on top of ${below}`),
-    mode === 'late'
-      ? on('verification', 'threads, processes, maps and open files were looked through before go')
-      : on('verification', 'filter and no_new_privs were looked at before its first instruction'),
+    verificationLayer(preparation),
     on(
       'memory-limit',
       `${limits.memory} bytes, looked at every ${SAMPLE_INTERVAL} ms, behind it RLIMIT_DATA; a fast hog overshoots by what it fills meanwhile`,
@@ -34,6 +32,15 @@ export function gateLayers(filtersBefore: number, speculation: SpeculationStatus
           `${limits.processes} processes and threads, by RLIMIT_NPROC and a look every ${SAMPLE_INTERVAL} ms`,
         ),
   ];
+}
+
+function verificationLayer({ mode, inspectable }: Preparation): Layer {
+  if (mode === 'exec') return on('verification', 'filter and no_new_privs were looked at before its first instruction');
+  if (inspectable) return on('verification', 'threads, processes, maps and open files were looked through before go');
+  return off(
+    'verification',
+    'the broker is root without CAP_SYS_PTRACE: threads and processes were looked through before go, maps and open files could not be; docker run --cap-add SYS_PTRACE',
+  );
 }
 
 const MITIGATED = new Set([

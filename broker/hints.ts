@@ -5,6 +5,11 @@ const NO_USER_NAMESPACES =
   'AppArmor profile with `userns,` for the launcher; Debian: sysctl kernel.unprivileged_userns_clone=1; in a container: a seccomp ' +
   "profile that permits unshare and mount; or accept less, by launch(…, { tier: 'at-least-base' })";
 
+/** The kernel allows one in a chain of filters. Without one nothing could be brokered, and no violation reported. */
+export const OUTER_LISTENER =
+  'another supervisor (a container runtime, or a sandbox around the broker) holds a seccomp listener over this process, and ' +
+  'the kernel allows one: run the broker outside of it';
+
 const HINTS: readonly { readonly op: OperationName; readonly errno: string; readonly hint: string }[] = [
   { op: 'unshare', errno: 'EPERM', hint: NO_USER_NAMESPACES },
   { op: 'unshare', errno: 'EACCES', hint: NO_USER_NAMESPACES },
@@ -28,6 +33,13 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
     errno: 'EPERM',
     hint: 'the limit is above the hard limit of the broker: lower it, or raise the hard limit (ulimit -H)',
   },
+  { op: 'runFiltered', errno: 'EBUSY', hint: OUTER_LISTENER },
+  {
+    op: 'identity',
+    errno: 'EINVAL',
+    hint: 'that uid does not exist in the user namespace that the broker is in: set SALLYPORT_UID_BASE to one that does',
+  },
+  { op: 'workingDirectory', errno: 'EACCES', hint: 'the sandboxee may not enter it: check its permissions for others' },
   { op: 'run', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
   { op: 'runFiltered', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
   { op: 'runFiltered', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },

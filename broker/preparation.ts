@@ -6,7 +6,7 @@ import type { Executor } from './executor.js';
 import { promiseFds } from './fd-account.js';
 import { Held } from './held.js';
 import { type ResolvedHooks, resolveHooks } from './hooks.js';
-import { kernelFeatures } from './kernel.js';
+import { canInspect, kernelFeatures } from './kernel.js';
 import { checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 import type { Layer, Tier } from './layers.js';
 import { leaseUid } from './lease.js';
@@ -32,6 +32,8 @@ export interface Preparation extends Disposable {
   /** Those that the plan brings about, and that the launcher would have failed without. */
   readonly layers: readonly Layer[];
   readonly speculationControls: boolean;
+  /** Whether its fds and maps can be looked at. */
+  readonly inspectable: boolean;
   /**
    * Its fds in flight are not counted with the broker's. Where they are, RLIMIT_NOFILE is lowered last, after the sandboxee
    * and its launcher have sent the fds that a launch needs: others could otherwise keep the account above it (seen).
@@ -96,6 +98,7 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
       limits,
       layers,
       speculationControls,
+      inspectable: canInspect(),
       ownAccount,
       signal: options.signal,
       hooks,

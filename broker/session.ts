@@ -172,10 +172,10 @@ export class Session {
   }
 
   #seal(sealing: Pick<Sealing, 'launcher' | 'sandboxee' | 'started' | 'monitor'>): Promise<Sealed | undefined> {
-    const { mode, compiled, fds } = this.#preparation;
+    const { mode, compiled, fds, inspectable } = this.#preparation;
     if (mode === 'exec') return sealBeforeExec(this.#process, sealing.sandboxee);
     const program = withOwnPid(compiled.program, sealing.sandboxee.pid);
-    return sealLate({ ...sealing, comms: this.comms, commsInode: this.#commsInode, fds, program });
+    return sealLate({ ...sealing, comms: this.comms, commsInode: this.#commsInode, fds, program, inspectable });
   }
 
   /** Bounded by the gate's deadline, which ends the process. */

@@ -35,6 +35,9 @@ export function startOf(executor: Executor, input: StartInput): Promise<StartPla
   return executor.kind === 'node' ? startNode(executor, input) : startProgram(executor, input);
 }
 
+/** Where this file is there and cannot be opened, Node ends; in a root of its own it is not there. For its children, too. */
+const HIDDEN_FILES = { OPENSSL_CONF: '/dev/null' };
+
 async function startNode(executor: NodeExecutor, input: StartInput): Promise<StartPlan> {
   const { compiled, limits, identity, tier, oneGroup } = input;
   const { execPath, script, fds } = executor;
@@ -42,8 +45,8 @@ async function startNode(executor: NodeExecutor, input: StartInput): Promise<Sta
   return {
     program: {
       path: execPath,
-      argv: [execPath, ...nodeArguments(executor, release, tier), script, ...executor.args],
-      env: { ...executor.env, ...fds.environment },
+      argv: [execPath, ...nodeArguments(executor, release), script, ...executor.args],
+      env: { ...(tier === 'base' ? HIDDEN_FILES : {}), ...executor.env, ...fds.environment },
       cwd: '/',
     },
     mounts: await nodeMounts({
@@ -103,15 +106,9 @@ function freeNumber({ comms, placed }: FdLayout): number {
  * there the SDK handles the signal). No option of V8's is added, such as a heap limit: any makes V8 reject the code cache
  * in the binary, and costs a quarter of Node's start.
  */
-function nodeArguments({ execArgv, env }: NodeExecutor, { major, minor }: NodeRelease, tier: Tier): string[] {
+function nodeArguments({ execArgv }: NodeExecutor, { major, minor }: NodeRelease): string[] {
   const canDisable = major >= 24 || (major === 22 && minor >= 14);
-  // OpenSSL's configuration is a file of the host's: there, and not to be opened, it would end Node's start.
-  const isHidden = tier === 'base' && env.OPENSSL_CONF === undefined;
-  return [
-    ...(canDisable ? ['--disable-sigusr1'] : []),
-    ...(isHidden ? ['--openssl-config=/dev/null'] : []),
-    ...execArgv,
-  ];
+  return [...(canDisable ? ['--disable-sigusr1'] : []), ...execArgv];
 }
 
 /** Of the package itself: nothing of the broker's addon, and no sources. */

@@ -15,9 +15,9 @@ import {
   PLAN_MAGIC,
   PLAN_VERSION,
 } from '../broker/plan/ops.js';
+import { OWN_PID } from '../broker/policy/own-pid.js';
 import { COMMS_VARIABLE, FDS_VARIABLE } from '../protocols/fd-names.js';
 import { COMMS_FD } from '../protocols/handshake.js';
-import { OWN_PID } from '../broker/policy/own-pid.js';
 import { FIRST_RESERVED_TAG, Tag } from '../protocols/tags.js';
 
 const HEADER = new URL('../../native/include/sallyport/constants.h', import.meta.url);

@@ -89,12 +89,14 @@ describe('what a sandboxee finds', () => {
   leakGate();
 
   it('is an environment that is empty but for what is named', async () => {
+    // Node ends where OpenSSL's own file is there and cannot be opened.
+    const always = tierUnderTest === 'full' ? {} : { OPENSSL_CONF: '/dev/null' };
     process.env.SALLYPORT_TEST_SECRET = 'secret';
     try {
       await using bare = await launchPuppet();
-      expect(await perform(bare, () => ({ ...process.env }))).to.deep.equal({});
+      expect(await perform(bare, () => ({ ...process.env }))).to.deep.equal(always);
       await using named = await launchPuppet({ node: { env: { LANG: 'C' } } });
-      expect(await perform(named, () => ({ ...process.env }))).to.deep.equal({ LANG: 'C' });
+      expect(await perform(named, () => ({ ...process.env }))).to.deep.equal({ ...always, LANG: 'C' });
     } finally {
       delete process.env.SALLYPORT_TEST_SECRET;
     }

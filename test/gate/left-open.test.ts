@@ -22,7 +22,7 @@ const LEFT_OPEN: readonly LeftOpen[] = [
   },
   {
     what: 'a directory',
-    before: ({ modules: { fs } }) => fs.openSync(`${process.argv[1]}/..`, 'r'),
+    before: ({ modules: { fs } }) => fs.openSync(process.argv[1]?.replace(/\/[^/]*$/, '') ?? '', 'r'),
     step: 'gate:directory',
     says: /fd \d+ .*"\/.*\/fixtures"/,
   },
