@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const NOBODY = 65534;
-const SUITES = ['end-to-end', 'gate', 'attacks', 'limits', 'life', 'channel', 'hooks'];
+const SUITES = ['end-to-end', 'gate', 'attacks', 'limits', 'life', 'channel', 'hooks', 'tiers', 'hosts'];
 const PARTS = [
   'package.json',
   '.mocharc.json',
@@ -38,7 +38,8 @@ try {
   run('chown', ['-R', `${NOBODY}:${NOBODY}`, join(copy, 'test/native')]);
   const specs = SUITES.map((suite) => `dist/test/${suite}/**/*.test.js`);
   const mocha = join(copy, 'node_modules/mocha/bin/mocha.js');
-  const env = { PATH: process.env.PATH, HOME: copy, TMPDIR: tmpdir() };
+  const { PATH, SALLYPORT_TEST_TIER } = process.env;
+  const env = { PATH, HOME: copy, TMPDIR: tmpdir(), ...(SALLYPORT_TEST_TIER && { SALLYPORT_TEST_TIER }) };
   const { status } = spawnSync(process.execPath, [mocha, ...specs], {
     cwd: copy,
     stdio: 'inherit',
