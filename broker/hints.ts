@@ -41,7 +41,11 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
   },
   { op: 'workingDirectory', errno: 'EACCES', hint: 'the sandboxee may not enter it: check its permissions for others' },
   { op: 'run', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
-  { op: 'runFiltered', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
+  {
+    op: 'runFiltered',
+    errno: 'EACCES',
+    hint: 'the sandboxee may not execute it: check its permissions for others, and in the tier base that it, its loader or its interpreter is shown',
+  },
   { op: 'runFiltered', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },
   {
     op: 'runFiltered',
@@ -52,11 +56,6 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
     op: 'runFiltered',
     errno: 'ENOEXEC',
     hint: 'it is neither an ELF program for this machine nor a script that begins with #!',
-  },
-  {
-    op: 'runFiltered',
-    errno: 'EBUSY',
-    hint: 'the broker runs under a seccomp listener of somebody else; the kernel has room for one',
   },
   { op: 'run', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },
 ];

@@ -36,7 +36,7 @@ export function buildBasePlan(input: BasePlanInput): Step[] {
     { op: 'noCapabilities' },
     { op: 'workingDirectory', path: input.program.cwd },
     { op: 'noNewPrivs' },
-    ...(abi === 0 ? [] : [landlockBase(abi, input.files)]),
+    ...(abi === 0 ? [] : [landlockBase(abi, input.files, executedFile(input.start))]),
     { op: 'subreaper', reach: REACHES[reachOf(identity, abi)], scoped: abi < SCOPES_FROM ? 0n : SCOPE_SIGNAL },
     ...speculation(input),
     { op: 'notDumpable' },
@@ -48,4 +48,8 @@ export function buildBasePlan(input: BasePlanInput): Step[] {
 export function reachOf(identity: PlanIdentity, landlockAbi: number): Reach {
   if (identity.kind === 'root') return 'uid';
   return landlockAbi < SCOPES_FROM ? 'group' : 'domain';
+}
+
+function executedFile(start: PlanInput['start']): number | undefined {
+  return start.mode === 'exec' && start.onDisk ? start.file : undefined;
 }

@@ -28,8 +28,9 @@ const WRITABLE_FILE = FS.writeFile | FS.truncate;
  * does not know is withheld by the filter (`policy/unmediated.ts`).
  *
  * @param abi as the kernel reports it, at least 1
+ * @param executed a kept fd that is executed, and whose file may be none of these
  */
-export function landlockBase(abi: number, files: readonly BaseFile[]): Landlock {
+export function landlockBase(abi: number, files: readonly BaseFile[], executed: number | undefined): Landlock {
   const fs = handledFs(abi);
   return {
     op: 'landlock',
@@ -38,6 +39,8 @@ export function landlockBase(abi: number, files: readonly BaseFile[]): Landlock 
     scoped: abi >= 6 ? ABSTRACT_SOCKETS_AND_SIGNALS : 0n,
     paths: files.map(({ path }) => path),
     rights: files.map((file) => rightsOf(file) & fs),
+    file: executed ?? -1,
+    fileRights: executed === undefined ? 0n : READ_FILE,
   };
 }
 

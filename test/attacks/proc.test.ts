@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { expect } from 'chai';
 import { leakGate } from '../support/leak-gate.js';
 import { launchPuppet, perform } from '../support/puppet.js';
-import { needsNamespaces, tierUnderTest } from '../support/tier.js';
+import { isUserInBase, needsNamespaces, tierUnderTest } from '../support/tier.js';
 
 const { EACCES, EPERM, ENOSYS } = constants.errno;
 
@@ -134,7 +134,6 @@ describe('the launcher as pid 1', () => {
       filters: tierUnderTest === 'full' ? '2' : '1',
       threads: '1',
     });
-    const isUserInBase = tierUnderTest === 'base' && process.geteuid?.() !== 0;
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) expect(field(set), set).to.match(/^0+$/);
     if (!isUserInBase) expect(field('CapBnd')).to.match(/^0+$/);
     if (process.geteuid?.() !== 0) {

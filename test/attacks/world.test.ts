@@ -15,7 +15,7 @@ import { launch, node, policies, type Sandboxee } from '../../broker/index.js';
 import { packageRoot } from '../../native/locate.js';
 import { leakGate } from '../support/leak-gate.js';
 import { launchPuppet, perform } from '../support/puppet.js';
-import { demandedTier, needsNamespaces, tierUnderTest } from '../support/tier.js';
+import { demandedTier, isUserInBase, needsNamespaces, tierUnderTest } from '../support/tier.js';
 
 /** Of /proc/PID/status, by name. */
 function statusOf(pid: number | string): Map<string, string> {
@@ -26,7 +26,7 @@ function statusOf(pid: number | string): Map<string, string> {
 /** Without a user namespace only root can empty the bounding set; no_new_privs makes it worth nothing. */
 function emptySets(): readonly string[] {
   const sets = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'];
-  return tierUnderTest === 'base' && process.geteuid?.() !== 0 ? sets : [...sets, 'CapBnd'];
+  return isUserInBase ? sets : [...sets, 'CapBnd'];
 }
 
 describe('the identity of a sandboxee', () => {

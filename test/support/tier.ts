@@ -6,6 +6,9 @@ export const tierUnderTest: Tier = process.env.SALLYPORT_TEST_TIER === 'base' ? 
 /** For every launch of a test that does not choose by itself. */
 export const demandedTier: Pick<LaunchOptions, 'tier'> = { tier: tierUnderTest };
 
+/** Without a user namespace an ordinary user has neither a bounding set to empty nor a count of processes to itself. */
+export const isUserInBase = tierUnderTest === 'base' && process.geteuid?.() !== 0;
+
 /** For a test that the tier base makes pointless: skips it there, and prints why. */
 export function needsNamespaces(test: Mocha.Context, why: string): void {
   if (tierUnderTest === 'full') return;
