@@ -57,6 +57,6 @@ function landlockLayer(abi: number): Layer {
       : 'signals and sockets are withheld by the filter, which this ABI knows nothing of';
   return on(
     'landlock',
-    `ABI ${abi}: opens only the files that it was granted, writes nothing; what files are called and how large they are it can see; ${signals}`,
+    `ABI ${abi}: opens only the files that it was granted, writes nothing, changes no modes, owners and times; what files are called and how large they are it can see; ${signals}`,
   );
 }

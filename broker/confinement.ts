@@ -55,6 +55,14 @@ export function planOf(confinement: Confinement, input: PlanInput): { steps: Ste
   const { mode } = start;
   if (confinement.tier === 'full')
     return { steps: buildPlan(input), layers: plannedLayers(mode, identity, landlockAbi) };
+  const [tmpfs] = input.tmpfs;
+  if (tmpfs !== undefined) {
+    throw withoutNamespaces(
+      'launch().policy',
+      `there can be no memory file system at ${tmpfs.target}`,
+      confinement.why,
+    );
+  }
   const files = baseFiles(input.mounts, identity.kind === 'root' ? identity : undefined);
   const ownCount = identity.kind === 'root';
   return {

@@ -36,8 +36,10 @@ export function baseFiles(mounts: readonly Mount[], reader: Reader | undefined):
 function filesOf({ kind, source, target }: Mount, masks: readonly string[]): BaseFile[] {
   switch (kind) {
     case 'directory':
+      requireOwnPlace(source, target);
       return withoutMasked(target, masks);
     case 'file':
+      requireOwnPlace(source, target);
       return [{ kind: 'file', path: source, writable: false }];
     case 'device':
       return [{ kind: source === '/dev/null' ? 'sink' : 'device', path: source, writable: false }];
@@ -45,6 +47,13 @@ function filesOf({ kind, source, target }: Mount, masks: readonly string[]): Bas
     case 'mask':
       return [];
   }
+}
+
+function requireOwnPlace(source: string, target: string): void {
+  if (source === target) return;
+  throw new PlanError(
+    `${source} cannot be shown as ${target} without a mount: the tier base grants files at their own places only`,
+  );
 }
 
 function withoutMasked(folder: string, masks: readonly string[]): BaseFile[] {

@@ -1,13 +1,13 @@
 /** The plan of the tier base: no namespaces and no mounts, only what a process can give up by itself. */
+import { SCOPES_FROM } from '../policy/index.js';
 import type { BaseFile } from './base-files.js';
 import { begin, keepFds, limitSteps, type PlanIdentity, type PlanInput, speculation } from './build.js';
 import { REACHES, type Reach } from './kernel-constants.js';
 import { landlockBase } from './landlock-base.js';
 import type { Step } from './steps.js';
 
-/** LANDLOCK_SCOPE_SIGNAL, of linux/landlock.h, and the first ABI that has it. */
+/** LANDLOCK_SCOPE_SIGNAL, of linux/landlock.h. */
 const SCOPE_SIGNAL = 2n;
-const SCOPES_FROM = 6;
 
 export type BasePlanInput = Pick<
   PlanInput,
@@ -46,8 +46,8 @@ export function buildBasePlan(input: BasePlanInput): Step[] {
 
 /** What a signal to everybody reaches: everything that the program starts, and nothing else. */
 export function reachOf(identity: PlanIdentity, landlockAbi: number): Reach {
-  if (identity.kind === 'root') return 'uid';
-  return landlockAbi < SCOPES_FROM ? 'group' : 'domain';
+  if (landlockAbi >= SCOPES_FROM) return 'domain';
+  return identity.kind === 'root' ? 'uid' : 'group';
 }
 
 function executedFile(start: PlanInput['start']): number | undefined {

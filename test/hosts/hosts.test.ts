@@ -119,6 +119,20 @@ describe('a host that gives root no CAP_SYS_PTRACE', () => {
   });
 });
 
+describe('a container such as Docker makes by default', () => {
+  leakGate();
+
+  it('has the tier base, and what it lacks is said', async function () {
+    rootOnly(this, 'an ordinary user cannot cover /proc');
+    const report = await onHost(['masked-proc', 'no-ptrace', 'no-namespaces'], { tier: 'at-least-base' });
+    expectBase(report);
+    expect(layerOf(report, 'verification').state).to.equal('off');
+    expectLaunched(
+      await onHost(['masked-proc', 'no-ptrace', 'no-namespaces'], { what: 'beyond', tier: 'at-least-base' }),
+    );
+  });
+});
+
 describe('a host whose /proc is partly covered', () => {
   leakGate();
 

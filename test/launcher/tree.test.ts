@@ -22,8 +22,9 @@ interface Place {
 
 const abi = native.probe().landlockAbi;
 const PLACES: readonly Place[] = [
-  { name: 'by its uid', who: AS_ROOT, landlockAbi: abi },
+  { name: 'by its uid, with an older Landlock', who: AS_ROOT, landlockAbi: 4 },
   { name: 'by its uid, without Landlock', who: AS_ROOT, landlockAbi: 0 },
+  { name: 'by its Landlock domain, as root', who: AS_ROOT, landlockAbi: abi },
   { name: 'by its Landlock domain', who: AS_USER, landlockAbi: abi },
   { name: 'by its process group, with an older Landlock', who: AS_USER, landlockAbi: 4 },
   { name: 'by its process group, without Landlock', who: AS_USER, landlockAbi: 0 },
@@ -59,7 +60,7 @@ describe('everything that a program starts, without a pid namespace', () => {
   for (const place of PLACES) {
     describe(`is ended ${place.name}`, () => {
       before(function () {
-        if (abi >= place.landlockAbi && (abi >= 6 || place.name !== 'by its Landlock domain')) return;
+        if (abi >= place.landlockAbi && (abi >= 6 || !place.name.startsWith('by its Landlock domain'))) return;
         console.log(`      this kernel's Landlock has ABI ${abi}`);
         this.skip();
       });
@@ -138,11 +139,23 @@ describe('everything that a program starts, without a pid namespace', () => {
   ] as const) {
     it(`is not started where a signal to everybody would reach others: ${what}`, async () => {
       const who = what.startsWith('of root') ? AS_ROOT : AS_USER;
-      const steps = baseProbePlan(who, ['pause'], abi).flatMap((step): Step[] => [...change(step)]);
+      const steps = baseProbePlan(who, ['pause'], what.startsWith('of root') ? 4 : abi).flatMap((step): Step[] => [...change(step)]);
       const { failed } = await new Run(encodePlan(steps), { asUser: who.asUser }).outcome;
       expect(failed).to.include({ step: 'subreaper', errnoName: 'EPERM' });
     });
   }
+
+  it('is not started where somebody else has its uid, and would be ended with it', async () => {
+    const { uid } = AS_ROOT.identity;
+    const other = spawn('/bin/sleep', ['1000'], { stdio: 'ignore', uid, gid: uid });
+    const ended = once(other, 'exit');
+    await once(other, 'spawn');
+    const { failed } = await start({ name: '', who: AS_ROOT, landlockAbi: 4 }, ['pause']).outcome;
+    expect(failed).to.include({ step: 'subreaper', errnoName: 'EBUSY' });
+    expect(other.exitCode ?? other.signalCode).to.equal(null);
+    other.kill('SIGKILL');
+    await ended;
+  });
 
   it('opens no file but those that it was granted, and writes none', async () => {
     const { probe, folder } = theWorld();
