@@ -39,11 +39,6 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
     errno: 'EINVAL',
     hint: 'that uid does not exist in the user namespace that the broker is in: set SALLYPORT_UID_BASE to one that does',
   },
-  {
-    op: 'subreaper',
-    errno: 'EBUSY',
-    hint: 'end the processes of that uid, or set SALLYPORT_UID_BASE to where no user has one',
-  },
   { op: 'workingDirectory', errno: 'EACCES', hint: 'the sandboxee may not enter it: check its permissions for others' },
   { op: 'run', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
   {

@@ -13,7 +13,7 @@ import { leaseUid } from './lease.js';
 import type { ResolvedLimits } from './limits.js';
 import type { PlanIdentity } from './plan/build.js';
 import { encodePlan } from './plan/encode.js';
-import { type CompiledPolicy, launcherProgram, type Policy } from './policy/index.js';
+import { type CompiledPolicy, launcherProgram, type Policy, withOwnPid } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
 import { startOf } from './start.js';
 
@@ -108,6 +108,11 @@ export async function prepare(executor: Executor, options: LaunchOptions): Promi
     held[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The policy for the sandboxee of this pid: for its filter, and for the monitor, which runs the filter too. */
+export function compiledFor({ compiled }: Preparation, pid: number): CompiledPolicy {
+  return { ...compiled, program: withOwnPid(compiled.program, pid) };
 }
 
 /** They are moved, also when the launch fails: what was not passed on is closed with the preparation. */

@@ -20,8 +20,7 @@ import { callStarted, firstPhase } from './hooks.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
-import { withOwnPid } from './policy/index.js';
-import type { Preparation } from './preparation.js';
+import { compiledFor, type Preparation } from './preparation.js';
 import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
 import { ProcessView, pidOf } from './process/process-view.js';
 import { Sampler } from './process/sampler.js';
@@ -172,9 +171,9 @@ export class Session {
   }
 
   #seal(sealing: Pick<Sealing, 'launcher' | 'sandboxee' | 'started' | 'monitor'>): Promise<Sealed | undefined> {
-    const { mode, compiled, fds, inspectable } = this.#preparation;
+    const { mode, fds, inspectable } = this.#preparation;
     if (mode === 'exec') return sealBeforeExec(this.#process, sealing.sandboxee);
-    const program = withOwnPid(compiled.program, sealing.sandboxee.pid);
+    const { program } = compiledFor(this.#preparation, sealing.sandboxee.pid);
     return sealLate({ ...sealing, comms: this.comms, commsInode: this.#commsInode, fds, program, inspectable });
   }
 
@@ -211,7 +210,8 @@ export class Session {
 
   #startMonitor(listener: number, pidfd: number, tid: number): void {
     const { policy, fds, mode, hooks } = this.#preparation;
-    const { execveat: number, argument } = firstExecOf(policy.compile(fds.comms));
+    const compiled = compiledFor(this.#preparation, tid);
+    const { execveat: number, argument } = firstExecOf(compiled);
     const begins = mode === 'exec' ? { tid, number, argument } : undefined;
     const handlers = this.#reports.handlers({
       onViolation: (violation) => this.#violated(violation),
@@ -219,7 +219,7 @@ export class Session {
         this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
       },
     });
-    this.#monitor = new Monitor(listener, pidfd, { policy, comms: fds.comms, begins, hooks }, handlers);
+    this.#monitor = new Monitor(listener, pidfd, { policy, compiled, comms: fds.comms, begins, hooks }, handlers);
   }
 
   #violated(violation: Violation): void {

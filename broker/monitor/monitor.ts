@@ -2,7 +2,7 @@ import * as native from '../../native/broker.js';
 import type { ResolvedHooks } from '../hooks.js';
 import { errnoName } from '../kernel-names.js';
 import { describeArchitecture, describeSyscall } from '../policy/describe.js';
-import { foreignReason, type Policy, type Reason } from '../policy/index.js';
+import { type CompiledPolicy, foreignReason, type Policy, type Reason } from '../policy/index.js';
 import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
 import type { Denial, PermittedSyscall, ReportedSyscall, Violation } from '../result.js';
 import { TracedCalls } from './traced-calls.js';
@@ -23,6 +23,8 @@ export interface MonitorHandlers {
 /** What the monitor goes by. */
 export interface Monitored {
   readonly policy: Policy;
+  /** The same as this sandboxee has it. */
+  readonly compiled: CompiledPolicy;
   /** The number of the comms fd inside. */
   readonly comms: number;
   /** The exec that begins the program, where the filter was there before it. */
@@ -52,10 +54,10 @@ export class Monitor implements Disposable {
   /** @param listener owned from now on, also when this throws */
   constructor(listener: number, killPidfd: number, monitored: Monitored, handlers: MonitorHandlers) {
     const { policy, comms, begins, hooks } = monitored;
+    const { harmlessPaths, ...compiled } = monitored.compiled;
     this.#handlers = handlers;
     this.#policy = policy;
     this.#comms = comms;
-    const { harmlessPaths, ...compiled } = policy.compile(comms);
     this.#native = new native.Monitor(
       { listener, killPidfd, ...compiled, harmlessPaths: [...harmlessPaths], firstExec: begins ?? null },
       () => this.#wake(),

@@ -12,11 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool nobody_in_reach(void)
-{
-    return kill(-1, 0) != 0 && errno == ESRCH;
-}
-
 /* {reach, scopes of the program}. After every change of ids and after landlock, by which it is known what a signal to
  * everybody reaches. SIGKILL by the broker's death, which the process that stays has not asked for, would end it before it
  * had ended the others; a pidfd tells the same, and tells it of the whole broker, not of the thread that forked. */
@@ -29,11 +24,6 @@ int step_subreaper(struct launch *launch, const struct value *fields)
     if (!known || launch->namespaces & CLONE_NEWPID) {
         errno = EPERM;
         return failure("a signal to everybody would reach others too", NULL);
-    }
-    /* Only of its uid it cannot be known before that nobody else has it. kill(2) passes the caller over. */
-    if (reach == REACH_UID && !nobody_in_reach()) {
-        errno = EBUSY;
-        return failure("another process has the uid of the program, and would be ended with it", NULL);
     }
     tree->broker = (int)syscall(SYS_pidfd_open, getppid(), 0);
     if (tree->broker < 0)
