@@ -33,7 +33,7 @@ async function run(words: readonly string[]): Promise<Result> {
   })();
   // It ends in the middle of that, where a word is missing.
   await asked.catch(() => {});
-  return sandboxee.result;
+  return await sandboxee.result;
 }
 
 describe('the static program in C', () => {
