@@ -9,17 +9,24 @@ export interface SpeculationStatus {
 
 /** The layers that are known to be in force, or not, only once the sandboxee is through the gate. */
 export function gateLayers(filtersBefore: number, speculation: SpeculationStatus, preparation: Preparation): Layer[] {
-  const { policy, mode } = preparation;
+  const { policy } = preparation;
   const below = filtersBefore === 1 ? 'one filter' : `${filtersBefore} filters`;
   return [
     speculationLayer(speculation, preparation.speculationControls),
     policy.onlyLogs
       ? off('seccomp', `policy '${policy.name}' only logs what no rule decides: dangerouslyPermitAllAndLog`)
       : on('seccomp', `policy '${policy.name}' in every thread, on top of ${below}`),
-    mode === 'late'
-      ? on('verification', 'threads, processes, maps and open files were looked through before go')
-      : on('verification', 'filter and no_new_privs were looked at before its first instruction'),
+    verificationLayer(preparation),
   ];
+}
+
+function verificationLayer({ mode, inspectable }: Preparation): Layer {
+  if (mode === 'exec') return on('verification', 'filter and no_new_privs were looked at before its first instruction');
+  if (inspectable) return on('verification', 'threads, processes, maps and open files were looked through before go');
+  return off(
+    'verification',
+    'the broker is root without CAP_SYS_PTRACE: threads and processes were looked through before go, maps and open files could not be; docker run --cap-add SYS_PTRACE',
+  );
 }
 
 const MITIGATED = new Set([

@@ -11,9 +11,10 @@ import {
 } from '../protocols/handshake.js';
 import { Tag } from '../protocols/tags.js';
 import { escapeText } from '../protocols/text.js';
+import { OUTER_LISTENER } from './hints.js';
 import { errnoName } from './kernel-names.js';
 
-const { ESRCH } = constants.errno;
+const { EBUSY, ESRCH } = constants.errno;
 
 /** The sandboxee cannot go through the gate; the message is fit to be shown. */
 export class GateError extends Error {
@@ -69,8 +70,13 @@ export async function receiveSeal(comms: Comms): Promise<void> {
   await comms.recvControl(Tag.Sealed);
 }
 
+const INSTALL_HINTS: ReadonlyMap<number, string> = new Map([
+  [ESRCH, 'no thread may install a seccomp filter before the gate'],
+  [EBUSY, OUTER_LISTENER],
+]);
+
 function installError({ step, errno, message }: GateFailure): GateError {
-  const hint = errno === ESRCH ? 'no thread may install a seccomp filter before the gate' : '';
+  const hint = INSTALL_HINTS.get(errno) ?? '';
   return new GateError(`gate:${step}`, escapeText(message, { max: 1024 }), hint, errno === 0 ? '' : errnoName(errno));
 }
 

@@ -3,7 +3,12 @@ import type { OperationName } from './plan/ops.js';
 const NO_USER_NAMESPACES =
   'this host lets ordinary users have no user namespaces; Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an ' +
   'AppArmor profile with `userns,` for the launcher; Debian: sysctl kernel.unprivileged_userns_clone=1; in a container: a seccomp ' +
-  'profile that permits unshare and mount';
+  "profile that permits unshare and mount; or accept less, by launch(…, { tier: 'at-least-base' })";
+
+/** The kernel allows one in a chain of filters. Without one nothing could be brokered, and no violation reported. */
+export const OUTER_LISTENER =
+  'another supervisor (a container runtime, or a sandbox around the broker) holds a seccomp listener over this process, and ' +
+  'the kernel allows one: run the broker outside of it';
 
 const HINTS: readonly { readonly op: OperationName; readonly errno: string; readonly hint: string }[] = [
   {
@@ -33,8 +38,19 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
     errno: 'EPERM',
     hint: 'the limit is above the hard limit of the broker: lower it, or raise the hard limit (ulimit -H)',
   },
+  { op: 'runFiltered', errno: 'EBUSY', hint: OUTER_LISTENER },
+  {
+    op: 'identity',
+    errno: 'EINVAL',
+    hint: 'that uid does not exist in the user namespace that the broker is in: set SALLYPORT_UID_BASE to one that does',
+  },
+  { op: 'workingDirectory', errno: 'EACCES', hint: 'the sandboxee may not enter it: check its permissions for others' },
   { op: 'run', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
-  { op: 'runFiltered', errno: 'EACCES', hint: 'the sandboxee may not execute it: check its permissions for others' },
+  {
+    op: 'runFiltered',
+    errno: 'EACCES',
+    hint: 'the sandboxee may not execute it: check its permissions for others, and in the tier base that it, its loader or its interpreter is shown',
+  },
   { op: 'runFiltered', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },
   {
     op: 'runFiltered',
@@ -45,11 +61,6 @@ const HINTS: readonly { readonly op: OperationName; readonly errno: string; read
     op: 'runFiltered',
     errno: 'ENOEXEC',
     hint: 'it is neither an ELF program for this machine nor a script that begins with #!',
-  },
-  {
-    op: 'runFiltered',
-    errno: 'EBUSY',
-    hint: 'the broker runs under a seccomp listener of somebody else; the kernel has room for one',
   },
   { op: 'run', errno: 'EAGAIN', hint: 'limits.processes is too low, or the user has too many processes' },
 ];

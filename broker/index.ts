@@ -24,7 +24,7 @@ export {
 export type { HookName, Hooks, TraceDecision, TracedSyscall } from './hooks.js';
 export { launch } from './launch.js';
 export { dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
-export { describeLayer, type Layer, type LayerName } from './layers.js';
+export { describeLayer, type Layer, type LayerName, type Tier } from './layers.js';
 export { librariesOf } from './libraries/index.js';
 export type { HeldLimit, LimitName, Limits } from './limits.js';
 export { memoryFile } from './memory-file.js';
@@ -82,3 +82,4 @@ export {
   type StackFrame,
   type ThreadStack,
 } from './stacks/stack.js';
+export type { TierDemand } from './tier.js';

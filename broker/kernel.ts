@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as native from '../native/broker.js';
 
 /** SECCOMP_FILTER_FLAG_* of linux/seccomp.h. */
@@ -12,6 +13,18 @@ let known: native.KernelFeatures | undefined;
 export function kernelFeatures(): native.KernelFeatures {
   known ??= native.probe();
   return known;
+}
+
+const CAP_SYS_PTRACE = 1n << 19n;
+
+/**
+ * Whether the broker can look at fds, maps and memory of a sandboxee: of its own user it can; root, whose sandboxees have uids
+ * of their own, needs CAP_SYS_PTRACE, which containers are not given.
+ */
+export function canInspect(): boolean {
+  if (process.geteuid?.() !== 0) return true;
+  const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  return (BigInt(`0x${effective ?? '0'}`) & CAP_SYS_PTRACE) !== 0n;
 }
 
 /** How the filter of a program that has one thread is installed, before it begins. */

@@ -6,6 +6,7 @@ import type { Hooks } from './hooks.js';
 import type { Limits } from './limits.js';
 import { Policy } from './policy/index.js';
 import { checkStacks, type StackOptions } from './stacks/options.js';
+import { TIER_DEMANDS, type TierDemand } from './tier.js';
 
 /** Lets the sandboxee keep the speculation that side-channel attacks of its own process on itself could use; it runs a little faster. */
 export const dangerouslyAllowSpeculation = Symbol('dangerouslyAllowSpeculation');
@@ -16,6 +17,8 @@ export interface LaunchOptions {
   readonly limits?: Limits;
   /** Ends the launch, and later the sandboxee, when it is aborted. */
   readonly signal?: AbortSignal;
+  /** The confinement that is demanded; see `TierDemand`. Default `full`. */
+  readonly tier?: TierDemand;
   readonly speculation?: typeof dangerouslyAllowSpeculation;
   /** What the app does when it starts and ends, breaks the policy, or makes a call that the policy traces. */
   readonly hooks?: Hooks;
@@ -27,7 +30,7 @@ export interface LaunchOptions {
   readonly services?: readonly Service[];
 }
 
-const OPTION_NAMES = ['policy', 'limits', 'signal', 'speculation', 'hooks', 'trusted', 'stacks', 'services'];
+const OPTION_NAMES = ['policy', 'limits', 'signal', 'tier', 'speculation', 'hooks', 'trusted', 'stacks', 'services'];
 
 /** @throws OptionError */
 export function checkOptions(executor: Executor, options: LaunchOptions): void {
@@ -46,12 +49,15 @@ export function checkOptions(executor: Executor, options: LaunchOptions): void {
     throw new OptionError('launch().policy', 'give it a Policy, e.g. policies.node().build()');
   }
   checkServices(options.services);
-  const { limits, signal, speculation, trusted = [], stacks } = options;
+  const { limits, signal, tier, speculation, trusted = [], stacks } = options;
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new OptionError('launch().limits', `${String(limits)} is not an object such as { memory: 512 * MiB }`);
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new OptionError('launch().signal', 'give it the signal of an AbortController');
+  }
+  if (tier !== undefined && !TIER_DEMANDS.includes(tier)) {
+    throw new OptionError('launch().tier', `${String(tier)} is none of ${TIER_DEMANDS.join(', ')}`);
   }
   if (speculation !== undefined && speculation !== dangerouslyAllowSpeculation) {
     throw new OptionError('launch().speculation', 'the only value is the token dangerouslyAllowSpeculation');

@@ -1,3 +1,6 @@
+/** What confinement is made of: see `TierDemand`. */
+export type Tier = 'full' | 'base';
+
 /** One confinement mechanism: in force, with how far it goes, or off, with the reason. */
 export type Layer =
   | { readonly name: LayerName; readonly state: 'on'; readonly detail: string }
@@ -11,6 +14,7 @@ export type LayerName =
   | 'ipc-namespace'
   | 'uts-namespace'
   | 'cgroup-namespace'
+  | 'process-tree'
   | 'own-uid'
   | 'capabilities'
   | 'landlock'

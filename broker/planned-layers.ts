@@ -16,6 +16,7 @@ export function plannedLayers(
       : on('user-namespace', `uid ${identity.uid} outside is an unprivileged uid inside`),
     on('mount-namespace', 'a root with the program, and what it was granted; read-only but for what the policy says'),
     on('pid-namespace', 'sees no process but its own, and ends with its launcher'),
+    on('process-tree', 'the kernel ends everything in its pid namespace with the launcher'),
     network === 'host'
       ? off('network-namespace', 'allowUnrestrictedNetworking(): the network is the host’s')
       : on('network-namespace', 'no interface, no address, no route'),

@@ -1,6 +1,7 @@
 import type { Service } from '../protocols/calls/service.js';
 import { Fd } from '../protocols/fd.js';
 import type { SandboxeeGroup } from './cgroup/group.js';
+import { confinementOf, planOf } from './confinement.js';
 import type { FdLayout } from './declared-fds.js';
 import { OptionError } from './errors.js';
 import type { Executor } from './executor.js';
@@ -8,18 +9,17 @@ import { promiseFds } from './fd-account.js';
 import { controlLimits } from './group-limits.js';
 import { Held } from './held.js';
 import { type ResolvedHooks, resolveHooks } from './hooks.js';
-import { kernelFeatures } from './kernel.js';
+import { canInspect, kernelFeatures } from './kernel.js';
 import { checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
-import type { Layer } from './layers.js';
+import type { Layer, Tier } from './layers.js';
 import { leaseUid } from './lease.js';
 import type { ResolvedLimits } from './limits.js';
-import { buildPlan, type PlanIdentity } from './plan/build.js';
+import type { PlanIdentity } from './plan/build.js';
 import { combineMounts } from './plan/combine.js';
 import { encodePlan } from './plan/encode.js';
 import { type GrantContext, type GrantedFiles, policyMounts } from './plan/granted.js';
 import type { Trusted } from './plan/trusted.js';
-import { plannedLayers } from './planned-layers.js';
-import { launcherProgram, type Policy } from './policy/index.js';
+import { type CompiledPolicy, launcherProgram, type Policy, withOwnPid } from './policy/index.js';
 import { resolveLimits } from './resolve-limits.js';
 import { behindGroup } from './rlimits.js';
 import { DEFAULT_STACKS, type StackOptions } from './stacks/options.js';
@@ -29,8 +29,11 @@ import { trustedBy } from './trusted-by.js';
 /** Everything that is decided before anything is started. Holds the uid lease, the share of fds, and the fds to be moved. */
 export interface Preparation extends Disposable {
   readonly mode: 'late' | 'exec';
+  readonly tier: Tier;
   readonly plan: Uint8Array;
   readonly policy: Policy;
+  /** The policy as this confinement needs it. */
+  readonly compiled: CompiledPolicy;
   readonly fds: FdLayout;
   /** What is executed, where it is an fd. */
   readonly file: Fd | undefined;
@@ -38,6 +41,8 @@ export interface Preparation extends Disposable {
   /** Those that the plan brings about, and that the launcher would have failed without. */
   readonly layers: readonly Layer[];
   readonly speculationControls: boolean;
+  /** Whether its fds and maps can be looked at. */
+  readonly inspectable: boolean;
   /**
    * Its fds in flight are not counted with the broker's. Where they are, RLIMIT_NOFILE is lowered last, after the sandboxee
    * and its launcher have sent the fds that a launch needs: others could otherwise keep the account above it (seen).
@@ -82,44 +87,51 @@ export async function prepare(
     const { policy } = options;
     const { filesystem } = policy;
     const { landlockAbi } = kernelFeatures();
-    const { program, mounts, view, start, rlimits, fds } = await startOf(executor, { policy, limits, identity });
+    const confinement = await confinementOf(options, identity);
+    const unmediated = confinement.tier === 'base' ? confinement.unmediated : undefined;
+    const compiled = policy.compile(executor.fds.comms, unmediated);
+    const oneGroup = unmediated?.oneGroup === true;
+    const { tier } = confinement;
+    const begun = await startOf(executor, { compiled, limits, identity, tier, oneGroup });
+    const { program, mounts, view, start, rlimits, fds } = begun;
     const trusted = (): Trusted => trustedBy(executor, options.trusted ?? []);
     const context = { trusted, librariesOf };
     const granted = joinGrants(
       await policyMounts(filesystem, context),
       view && (await policyMounts(view.files, context)),
     );
-    const plan = encodePlan(
-      buildPlan({
-        identity,
-        program: { ...program, cwd: filesystem.workingDirectory ?? program.cwd },
-        ...combineMounts(mounts, granted),
-        writableRoot: filesystem.writableRoot,
-        writeExecutable: filesystem.writeExecutable || view?.files.writeExecutable === true,
-        network: filesystem.network,
-        hostname: filesystem.hostname ?? 'sandboxee',
-        rlimits: (group?.holds('pids') ? behindGroup(rlimits) : rlimits).filter(
-          ({ resource }) => ownAccount || resource !== 'nofile',
-        ),
-        oomScoreAdj: OOM_SCORE,
-        start,
-        supervisor: launcherProgram(policy.arch),
-        landlockAbi,
-        speculationControls,
-        fds,
-        cgroups: group?.size ?? 0,
-        terminal: view?.terminal,
-      }),
-    );
+    const { steps, layers } = planOf(confinement, {
+      identity,
+      program: { ...program, cwd: filesystem.workingDirectory ?? program.cwd },
+      ...combineMounts(mounts, granted),
+      writableRoot: filesystem.writableRoot,
+      writeExecutable: filesystem.writeExecutable || view?.files.writeExecutable === true,
+      network: filesystem.network,
+      hostname: filesystem.hostname ?? 'sandboxee',
+      rlimits: (group?.holds('pids') ? behindGroup(rlimits) : rlimits).filter(
+        ({ resource }) => ownAccount || resource !== 'nofile',
+      ),
+      oomScoreAdj: OOM_SCORE,
+      start,
+      supervisor: launcherProgram(policy.arch),
+      landlockAbi,
+      speculationControls,
+      fds,
+      cgroups: group?.size ?? 0,
+      terminal: view?.terminal,
+    });
     return {
       mode: start.mode,
-      plan,
+      tier,
+      plan: encodePlan(steps),
       policy,
+      compiled,
       fds: executor.fds,
       file,
       limits,
-      layers: [...plannedLayers(start.mode, identity, landlockAbi, filesystem), ...limitLayers],
+      layers: [...layers, ...limitLayers],
       speculationControls,
+      inspectable: canInspect(),
       ownAccount,
       signal: options.signal,
       hooks,
@@ -142,6 +154,11 @@ function joinGrants(policys: GrantedFiles, others: GrantedFiles | undefined): Gr
     protections: [...policys.protections, ...others.protections],
     tmpfs: [...policys.tmpfs, ...others.tmpfs],
   };
+}
+
+/** The policy for the sandboxee of this pid: for its filter, and for the monitor, which runs the filter too. */
+export function compiledFor({ compiled }: Preparation, pid: number): CompiledPolicy {
+  return { ...compiled, program: withOwnPid(compiled.program, pid) };
 }
 
 /** They are moved, also when the launch fails: what was not passed on is closed with the preparation. */

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { MiB } from '../protocols/units.js';
 import type { ResolvedLimits } from './limits.js';
+import type { RlimitName } from './plan/kernel-constants.js';
 
 /**
  * What the private writable mappings of Node come to before the program allocates anything, by major version, in bytes;
@@ -18,7 +20,7 @@ const PROGRAM_BASE = 1024 * MiB;
 const DATA_HEADROOM = 64 * MiB;
 
 export interface Rlimit {
-  readonly resource: 'cpu' | 'fsize' | 'data' | 'core' | 'nofile' | 'nproc' | 'msgqueue';
+  readonly resource: RlimitName;
   readonly soft: number;
   readonly hard: number;
 }
@@ -59,6 +61,23 @@ function rlimitsOf(limits: ResolvedLimits, dataBase: number): Rlimit[] {
  */
 export function behindGroup(rlimits: readonly Rlimit[]): readonly Rlimit[] {
   return rlimits.map((rlimit) => (rlimit.resource === 'nproc' ? equal('nproc', 2 * rlimit.hard) : rlimit));
+}
+
+/** What the user may start besides, without the sandboxee's clones failing for it. */
+const ROOM_FOR_OTHERS = 1024;
+
+/**
+ * Without a user namespace RLIMIT_NPROC counts everything that the user runs, so that it bounds a flood and no more; the
+ * sampler holds the limit. Never above what the broker itself has.
+ */
+export function withUsersTasks(rlimits: readonly Rlimit[]): Rlimit[] {
+  const tasks = Number(/\/(\d+)/.exec(readFileSync('/proc/loadavg', 'latin1'))?.[1]);
+  const hard = /^Max processes\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  const most = hard === 'unlimited' ? Infinity : Number(hard);
+  return rlimits.map((rlimit) => {
+    if (rlimit.resource !== 'nproc') return rlimit;
+    return equal('nproc', Math.min(most, tasks + rlimit.soft + ROOM_FOR_OTHERS));
+  });
 }
 
 /** One above, so that the sampler sees who goes beyond. */

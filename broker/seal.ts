@@ -29,11 +29,12 @@ export interface Sealing {
   readonly started: () => Promise<void>;
   /** Starts the monitor, which owns the listener from the call on. */
   readonly monitor: (listener: number) => void;
+  readonly inspectable: boolean;
 }
 
 /** The sandboxee asks for its filter when it has loaded. */
 export async function sealLate(sealing: Sealing): Promise<Sealed> {
-  const { comms, commsInode, fds, launcher, sandboxee, program } = sealing;
+  const { comms, commsInode, fds, launcher, sandboxee, program, inspectable } = sealing;
   await receiveHello(comms);
   const filtersBelow = sandboxee.status().seccompFilters;
   await sealing.started();
@@ -47,6 +48,7 @@ export async function sealLate(sealing: Sealing): Promise<Sealed> {
     declared: new Set(fds.placed.map(({ number }) => number)),
     launcher,
     sandboxee,
+    inspectable,
     sameFileTable: kernelFeatures().kcmp ? native.sameFileTable : undefined,
   });
   if (finding) throw new GateError(finding.step, finding.detail, finding.hint);

@@ -21,7 +21,7 @@ import { callStarted, firstPhase } from './hooks.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
 import { OutputReader } from './output.js';
-import type { Preparation } from './preparation.js';
+import { compiledFor, type Preparation } from './preparation.js';
 import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
 import { ProcessView, pidOf } from './process/process-view.js';
 import { Sampler } from './process/sampler.js';
@@ -80,7 +80,7 @@ export class Session {
     this.#layers = preparation.layers;
     this.#reports = new Reports(this.events, preparation.hooks, () => this.pid);
     try {
-      const wiring = wire(preparation.plan, preparation.fds, preparation.file, preparation.group);
+      const wiring = wire(preparation.plan, preparation.fds, preparation.file, preparation.tier, preparation.group);
       this.#process = wiring.process;
       this.#commsInode = wiring.commsInode;
       this.fds = wiring.fds;
@@ -193,10 +193,10 @@ export class Session {
   }
 
   #seal(sealing: Pick<Sealing, 'launcher' | 'sandboxee' | 'started' | 'monitor'>): Promise<Sealed | undefined> {
-    const { mode, policy, fds } = this.#preparation;
+    const { mode, fds, inspectable } = this.#preparation;
     if (mode === 'exec') return sealBeforeExec(this.#process, sealing.sandboxee);
-    const { program } = policy.compile(fds.comms);
-    return sealLate({ ...sealing, comms: this.comms, commsInode: this.#commsInode, fds, program });
+    const { program } = compiledFor(this.#preparation, sealing.sandboxee.pid);
+    return sealLate({ ...sealing, comms: this.comms, commsInode: this.#commsInode, fds, program, inspectable });
   }
 
   /** Bounded by the gate's deadline, which ends the process. */
@@ -233,7 +233,8 @@ export class Session {
 
   #startMonitor(listener: number, pidfd: number, tid: number): void {
     const { policy, fds, mode, hooks, stacks } = this.#preparation;
-    const { execveat: number, argument } = firstExecOf(policy.compile(fds.comms));
+    const compiled = compiledFor(this.#preparation, tid);
+    const { execveat: number, argument } = firstExecOf(compiled);
     const begins = mode === 'exec' ? { tid, number, argument } : undefined;
     const handlers = this.#reports.handlers({
       onViolation: (offence, held) => this.#offended(offence, held),
@@ -244,7 +245,7 @@ export class Session {
     this.#monitor = new Monitor(
       listener,
       pidfd,
-      { policy, comms: fds.comms, begins, hooks, holdTime: stacks.violation ? HOLD_TIME : 0 },
+      { policy, compiled, comms: fds.comms, begins, hooks, holdTime: stacks.violation ? HOLD_TIME : 0 },
       handlers,
     );
   }

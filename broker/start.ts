@@ -5,18 +5,22 @@ import { extraFds, type FdLayout } from './declared-fds.js';
 import type { Executor, NodeExecutor, ProgramExecutor } from './executor.js';
 import { firstExecOf } from './first-exec.js';
 import { filterFlagsOfOne } from './kernel.js';
+import type { Tier } from './layers.js';
 import type { ResolvedLimits } from './limits.js';
 import { type NodeRelease, nodeRelease } from './node-release.js';
 import { type FdNumbers, INNER_ID, type PlanIdentity, type PlanInput, type Start } from './plan/build.js';
 import type { Mount } from './plan/mounts.js';
 import { nodeMounts, type ProgramView, programMounts } from './plan/visible.js';
-import { admitFirstExec, type Policy, stage0Program } from './policy/index.js';
+import { admitFirstExec, type CompiledPolicy, stage0InOneGroup, stage0Program } from './policy/index.js';
 import { nodeRlimits, programRlimits, type Rlimit } from './rlimits.js';
 
 export interface StartInput {
-  readonly policy: Policy;
+  readonly compiled: CompiledPolicy;
   readonly limits: ResolvedLimits;
   readonly identity: PlanIdentity;
+  readonly tier: Tier;
+  /** Nothing may leave its process group. */
+  readonly oneGroup: boolean;
 }
 
 export interface StartPlan {
@@ -32,15 +36,18 @@ export function startOf(executor: Executor, input: StartInput): Promise<StartPla
   return executor.kind === 'node' ? startNode(executor, input) : startProgram(executor, input);
 }
 
-async function startNode(executor: NodeExecutor, { policy, limits, identity }: StartInput): Promise<StartPlan> {
+/** Where this file is there and cannot be opened, Node ends; in a root of its own it is not there. For its children, too. */
+const HIDDEN_FILES = { OPENSSL_CONF: '/dev/null' };
+
+async function startNode(executor: NodeExecutor, input: StartInput): Promise<StartPlan> {
+  const { compiled, limits, identity, tier, oneGroup } = input;
   const { execPath, script, fds } = executor;
   const release = await nodeRelease(execPath);
-  policy.compile(fds.comms);
   return {
     program: {
       path: execPath,
       argv: [execPath, ...nodeArguments(executor, release), script, ...executor.args],
-      env: { ...executor.env, ...fds.environment },
+      env: { ...(tier === 'base' ? HIDDEN_FILES : {}), ...executor.env, ...fds.environment },
       cwd: '/',
     },
     mounts: await nodeMounts({
@@ -50,19 +57,18 @@ async function startNode(executor: NodeExecutor, { policy, limits, identity }: S
       read: executor.read,
       reader: identity.kind === 'root' ? identity : undefined,
     }),
-    start: { mode: 'late', stage0: stage0Program(policy.arch) },
+    start: { mode: 'late', stage0: oneGroup ? stage0InOneGroup(compiled.arch) : stage0Program(compiled.arch) },
     rlimits: nodeRlimits(limits, release.major, executor.workerThreads),
     fds: { comms: fds.comms, declared: extraFds(fds).map(({ number }) => number) },
     view: undefined,
   };
 }
 
-async function startProgram(executor: ProgramExecutor, { policy, limits, identity }: StartInput): Promise<StartPlan> {
+async function startProgram(executor: ProgramExecutor, { compiled, limits, identity }: StartInput): Promise<StartPlan> {
   const { file, fds, args, argv0 } = executor;
   const interpreter = file.kind === 'path' ? file.interpreter : undefined;
   const path = file.kind === 'path' ? (interpreter?.path ?? file.path) : argv0;
   const declared = extraFds(fds).map(({ number }) => number);
-  const compiled = policy.compile(fds.comms);
   const executed = file.kind === 'fd' ? freeNumber(fds) : undefined;
   return {
     program: {
@@ -107,9 +113,9 @@ function freeNumber({ comms, placed }: FdLayout): number {
  * there the SDK handles the signal). No option of V8's is added, such as a heap limit: any makes V8 reject the code cache
  * in the binary, and costs a quarter of Node's start.
  */
-function nodeArguments(executor: NodeExecutor, { major, minor }: NodeRelease): string[] {
+function nodeArguments({ execArgv }: NodeExecutor, { major, minor }: NodeRelease): string[] {
   const canDisable = major >= 24 || (major === 22 && minor >= 14);
-  return [...(canDisable ? ['--disable-sigusr1'] : []), ...executor.execArgv];
+  return [...(canDisable ? ['--disable-sigusr1'] : []), ...execArgv];
 }
 
 /** Of the package itself: nothing of the broker's addon, and no sources. */

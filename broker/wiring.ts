@@ -6,6 +6,7 @@ import { Fd } from '../protocols/fd.js';
 import type { SandboxeeGroup } from './cgroup/group.js';
 import { type DeclaredFd, extraFds, type FdLayout, type PlacedFd } from './declared-fds.js';
 import { Held } from './held.js';
+import type { Tier } from './layers.js';
 import { LaunchedProcess } from './process/launched.js';
 
 /** The broker's ends of everything that it has in common with one sandboxee. Each is owned by who takes it. */
@@ -33,6 +34,7 @@ export function wire(
   plan: Uint8Array,
   layout: FdLayout,
   file: Fd | undefined,
+  tier: Tier,
   group: SandboxeeGroup | undefined,
 ): Wiring {
   using theirs = new Held();
@@ -63,6 +65,7 @@ export function wire(
         cgroups: group?.openMembers().map((fd) => ends.give(fd)) ?? [],
       },
       life.mine,
+      tier,
       group,
     );
     return { process, comms: comms.mine, commsInode, stdout: stdout?.mine, stderr: stderr?.mine, fds };

@@ -15,6 +15,7 @@ import {
   PLAN_MAGIC,
   PLAN_VERSION,
 } from '../broker/plan/ops.js';
+import { OWN_PID } from '../broker/policy/own-pid.js';
 import { COMMS_VARIABLE, FDS_VARIABLE } from '../protocols/fd-names.js';
 import { COMMS_FD } from '../protocols/handshake.js';
 import { FIRST_RESERVED_TAG, Tag } from '../protocols/tags.js';
@@ -72,6 +73,8 @@ ${limits.join('\n')}
 #define SALLYPORT_PLAN_FD ${PLAN_FD}
 /* The sixth argument of the one execveat that a monitor admits. */
 #define SALLYPORT_FIRST_EXEC ${hexadecimal(FIRST_EXEC)}
+/* Stands in a filter for the pid of the program. */
+#define SALLYPORT_OWN_PID ${hexadecimal(OWN_PID)}
 
 /* X(number, name, shape): u, i, q numbers of 32 bits, signed, of 64 bits; f 0 or 1; s text; p absolute path; b bytes;
  * S, U, Q lists of texts, of 32-bit and of 64-bit numbers. */

@@ -68,6 +68,7 @@ export const targets = [
       'steps_namespaces.c',
       'steps_restrictions.c',
       'supervise.c',
+      'tree.c',
     ],
   },
   {

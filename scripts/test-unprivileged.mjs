@@ -18,6 +18,8 @@ const SUITES = [
   'channel',
   'hooks',
   'stacks',
+  'tiers',
+  'hosts',
 ];
 const PARTS = [
   'package.json',
@@ -50,7 +52,8 @@ try {
   run('chown', ['-R', `${NOBODY}:${NOBODY}`, join(copy, 'test/native')]);
   const specs = SUITES.map((suite) => `dist/test/${suite}/**/*.test.js`);
   const mocha = join(copy, 'node_modules/mocha/bin/mocha.js');
-  const env = { PATH: process.env.PATH, HOME: copy, TMPDIR: tmpdir() };
+  const { PATH, SALLYPORT_TEST_TIER } = process.env;
+  const env = { PATH, HOME: copy, TMPDIR: tmpdir(), ...(SALLYPORT_TEST_TIER && { SALLYPORT_TEST_TIER }) };
   const { status } = spawnSync(process.execPath, [mocha, ...specs], {
     cwd: copy,
     stdio: 'inherit',

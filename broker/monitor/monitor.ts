@@ -3,7 +3,7 @@ import type { ResolvedHooks } from '../hooks.js';
 import { errnoName } from '../kernel-names.js';
 import type { CommsNumber } from '../policy/comms-number.js';
 import { describeArchitecture, describeSyscall } from '../policy/describe.js';
-import { foreignReason, type Policy, type Reason } from '../policy/index.js';
+import { type CompiledPolicy, foreignReason, type Policy, type Reason } from '../policy/index.js';
 import { X32_SYSCALL_BIT } from '../policy/syscalls/index.js';
 import type { Denial, PermittedSyscall, ReportedSyscall, SyscallOffence } from '../result.js';
 import { TracedCalls } from './traced-calls.js';
@@ -27,6 +27,8 @@ export interface MonitorHandlers {
 /** What the monitor goes by. */
 export interface Monitored {
   readonly policy: Policy;
+  /** The same as this sandboxee has it. */
+  readonly compiled: CompiledPolicy;
   /** The number of the comms fd inside. */
   readonly comms: CommsNumber;
   /** The exec that begins the program, where the filter was there before it. */
@@ -59,10 +61,10 @@ export class Monitor implements Disposable {
   /** @param listener owned from now on, also when this throws */
   constructor(listener: number, killPidfd: number, monitored: Monitored, handlers: MonitorHandlers) {
     const { policy, comms, begins, hooks, holdTime } = monitored;
+    const { harmlessPaths, ...compiled } = monitored.compiled;
     this.#handlers = handlers;
     this.#policy = policy;
     this.#comms = comms;
-    const { harmlessPaths, ...compiled } = policy.compile(comms);
     this.#native = new native.Monitor(
       { listener, killPidfd, ...compiled, harmlessPaths: [...harmlessPaths], firstExec: begins ?? null, holdTime },
       () => this.#wake(),

@@ -103,14 +103,7 @@ export function buildPlan(input: PlanInput): Step[] {
     ...root(input),
     { op: 'hostname', name: input.hostname },
     { op: 'workingDirectory', path: program.cwd },
-    ...input.rlimits.map(
-      ({ resource, soft, hard }): Step => ({
-        op: 'rlimit',
-        resource: RLIMITS[resource],
-        soft: rlimit(soft),
-        hard: rlimit(hard),
-      }),
-    ),
+    ...limitSteps(input.rlimits),
     { op: 'session' },
     ...(input.terminal === undefined ? [] : [{ op: 'controllingTerminal', fd: input.terminal } satisfies Step]),
     { op: 'capabilityBounds' },
@@ -119,15 +112,23 @@ export function buildPlan(input: PlanInput): Step[] {
     { op: 'parentDeathSignal' },
     { op: 'noNewPrivs' },
     ...landlock(input),
-    ...(input.speculationControls
-      ? [{ op: 'speculation', controls: Object.values(SPECULATION_CONTROLS) } satisfies Step]
-      : []),
+    ...speculation(input),
     { op: 'notDumpable' },
     ...begin(input),
   ];
 }
 
-function begin({ program, start, supervisor }: PlanInput): Step[] {
+export function limitSteps(rlimits: PlanInput['rlimits']): Step[] {
+  return rlimits.map(({ resource, soft, hard }) => ({
+    op: 'rlimit',
+    resource: RLIMITS[resource],
+    soft: rlimit(soft),
+    hard: rlimit(hard),
+  }));
+}
+
+/** The last steps of any plan. */
+export function begin({ program, start, supervisor }: Pick<PlanInput, 'program' | 'start' | 'supervisor'>): Step[] {
   const { path, argv } = program;
   const environment = Object.entries(program.env).map(([name, value]) => `${name}=${value}`);
   if (start.mode === 'late') {
@@ -140,13 +141,13 @@ function begin({ program, start, supervisor }: PlanInput): Step[] {
   return [{ op: 'runFiltered', path, file, arguments: argv, environment, supervisor, filter, flags }];
 }
 
-function joinCgroups({ fds, cgroups }: PlanInput): Step[] {
+export function joinCgroups({ fds, cgroups }: Pick<PlanInput, 'fds' | 'cgroups'>): Step[] {
   if (cgroups === 0) return [];
   const first = FIRST_DECLARED_FD + fds.declared.length;
   return [{ op: 'joinCgroups', fds: Array.from({ length: cgroups }, (_, index) => first + index) }];
 }
 
-function keepFds({ comms, declared }: FdNumbers): Step {
+export function keepFds({ comms, declared }: FdNumbers): Step {
   const most = PLAN_LIMITS.keptFds - STDIO.length - 1;
   if (declared.length > most)
     throw new PlanError(`${declared.length} fds are declared, where ${most} are the most; send the others over comms`);
@@ -159,6 +160,10 @@ function keepFds({ comms, declared }: FdNumbers): Step {
     ],
     to: [...STDIO, ...(comms === 'none' ? [] : [comms]), ...declared],
   };
+}
+
+export function speculation({ speculationControls }: Pick<PlanInput, 'speculationControls'>): Step[] {
+  return speculationControls ? [{ op: 'speculation', controls: Object.values(SPECULATION_CONTROLS) }] : [];
 }
 
 function namespaces({ identity, network }: PlanInput): Step[] {

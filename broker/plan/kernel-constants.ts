@@ -32,6 +32,11 @@ export const RLIMITS = {
   rttime: 15,
 } as const;
 
+/** What a signal to everybody reaches, without a pid namespace (native/launcher/launcher.h). */
+export const REACHES = { uid: 1, domain: 2, group: 3 } as const;
+
+export type Reach = keyof typeof REACHES;
+
 export type RlimitName = keyof typeof RLIMITS;
 
 export const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;

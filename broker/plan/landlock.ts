@@ -1,7 +1,7 @@
 import type { Landlock } from './steps.js';
 
 /** LANDLOCK_ACCESS_FS_*, of linux/landlock.h. */
-const FS = {
+export const FS = {
   execute: 1n << 0n,
   writeFile: 1n << 1n,
   readFile: 1n << 2n,
@@ -40,11 +40,11 @@ const FOLDER = MEMORY & ~FS.makeFifo;
 /** Of a file there are no rights but these; the kernel refuses others. */
 const FILE = FS.writeFile | FS.truncate;
 
-const TCP_BIND_AND_CONNECT = 3n;
-const ABSTRACT_SOCKETS_AND_SIGNALS = 3n;
+export const TCP_BIND_AND_CONNECT = 3n;
+export const ABSTRACT_SOCKETS_AND_SIGNALS = 3n;
 
 /** All fs rights that a kernel of this ABI knows: 13 at first, then REFER, TRUNCATE, IOCTL_DEV. */
-function handledFs(abi: number): bigint {
+export function handledFs(abi: number): bigint {
   let rights = FS.refer - 1n;
   if (abi >= 2) rights |= FS.refer;
   if (abi >= 3) rights |= FS.truncate;

@@ -87,6 +87,7 @@ export const OPERATIONS = {
     },
   },
   joinCgroups: { op: 29, fields: { fds: 'u32s' } },
+  subreaper: { op: 30, fields: { reach: 'u32', scoped: 'u64' } },
   textFile: { op: 40, fields: { target: 'path', text: 'text' } },
   controllingTerminal: { op: 41, fields: { fd: 'u32' } },
 } as const satisfies Readonly<Record<string, Operation>>;

@@ -36,7 +36,8 @@ export type Step =
   | NotDumpable
   | Stage0
   | Run
-  | RunFiltered;
+  | RunFiltered
+  | Subreaper;
 
 /** Moves the launcher, and with it all that it starts, into control groups. First, so that nothing is done outside of them. */
 export interface JoinCgroups {
@@ -277,6 +278,18 @@ export interface RunFiltered {
   readonly filter: Uint8Array;
   /** SECCOMP_FILTER_FLAG_*, NEW_LISTENER among them. */
   readonly flags: number;
+}
+
+/**
+ * In place of a pid namespace: the launcher adopts orphans, and ends everything by one signal that reaches all of it. After
+ * `identity` and `landlock`, which decide what that is.
+ */
+export interface Subreaper {
+  readonly op: 'subreaper';
+  /** Of `REACHES`. */
+  readonly reach: number;
+  /** Landlock scopes of the program, so that it cannot signal the launcher; 0: the kernel has none. */
+  readonly scoped: bigint;
 }
 
 interface FieldValues {

@@ -20,11 +20,12 @@ export type { GrantOptions, LibraryOptions } from './file-words.js';
 export type { FileAccess, FileGrant, FilesystemPolicy, LibrariesGrant, TmpfsGrant } from './filesystem.js';
 export type { Finding, FindingKind } from './finding.js';
 export { admitFirstExec, type FirstExec } from './first-exec.js';
+export { withOwnPid } from './own-pid.js';
 export { type CompiledPolicy, Policy } from './policy.js';
 export { type PresetOptions, policies } from './presets.js';
 export { foreignReason, type Reason } from './reasons.js';
 export type { ExplainRequest } from './requests.js';
-export { launcherProgram, stage0Program } from './stages.js';
+export { launcherProgram, stage0InOneGroup, stage0Program } from './stages.js';
 export { type Architecture, hostArchitecture, type SyscallName, syscallNumber } from './syscalls/index.js';
 export {
   dangerouslyAllowAllSyscalls,
@@ -34,3 +35,4 @@ export {
   dangerouslyPermitAllAndLog,
   traceAllSyscalls,
 } from './tokens.js';
+export { SCOPES_FROM, type Unmediated } from './unmediated.js';

@@ -25,6 +25,7 @@ import { type Reason, Reasons } from './reasons.js';
 import { type ExplainRequest, parseRequest } from './requests.js';
 import { pathArgument } from './syscalls/arguments.js';
 import { type Architecture, type SyscallName, type SyscallTable, syscallTable } from './syscalls/index.js';
+import { type Unmediated, withholding } from './unmediated.js';
 
 /** What the sandboxee's late filter and its monitor are given. */
 export interface CompiledPolicy {
@@ -59,7 +60,7 @@ export class Policy {
   readonly #definition: Definition;
   readonly #table: SyscallTable;
   readonly #decisions = new Map<SyscallName, Expression>();
-  readonly #compiled = new Map<CommsNumber, CompiledPolicy>();
+  readonly #compiled = new Map<string, CompiledPolicy>();
   #reasons: Reasons | undefined;
   /** Those that any call comes to the monitor for. */
   #answers: ReadonlySet<Answer['kind']> | undefined;
@@ -133,8 +134,13 @@ export class Policy {
 
   /** Whether the kernel resolves a path for the sandboxee. Such a policy needs a mount namespace or Landlock. */
   get resolvesPaths(): boolean {
+    return this.pathSyscalls.length > 0;
+  }
+
+  /** By which the kernel resolves a path for the sandboxee. */
+  get pathSyscalls(): readonly SyscallName[] {
     const names = [...this.#table.names()];
-    return names.some((name) => pathArgument(name) !== undefined && canAllow(this.decision(name)));
+    return names.filter((name) => pathArgument(name) !== undefined && canAllow(this.decision(name)));
   }
 
   /** What of the host there is besides the program, its name and its network. */
@@ -165,10 +171,12 @@ export class Policy {
    * The same object each time: a policy is compiled once.
    *
    * @param comms the number of the comms fd inside, or that there is none
+   * @param unmediated where there are no namespaces: what else is withheld
    */
-  compile(comms: CommsNumber = COMMS_FD): CompiledPolicy {
-    const compiled = this.#compiled.get(comms) ?? this.#compile(comms);
-    this.#compiled.set(comms, compiled);
+  compile(comms: CommsNumber = COMMS_FD, unmediated?: Unmediated): CompiledPolicy {
+    const key = `${comms} ${unmediated?.landlockAbi} ${unmediated?.oneGroup}`;
+    const compiled = this.#compiled.get(key) ?? this.#compile(comms, unmediated);
+    this.#compiled.set(key, compiled);
     return compiled;
   }
 
@@ -183,14 +191,15 @@ export class Policy {
     return [`policy '${this.name}'${denials}`, ...lines, '  everything else: violation'].join('\n');
   }
 
-  #compile(comms: CommsNumber): CompiledPolicy {
+  #compile(comms: CommsNumber, unmediated: Unmediated | undefined): CompiledPolicy {
     const { highest } = this.#table;
     const rules = new Map<number, Expression>();
     const answers = new Int32Array(highest + 1).fill(ANSWER_VIOLATION);
     const pathArguments = new Int8Array(highest + 1).fill(-1);
     for (const name of this.#table.names()) {
       const number = this.#table.number(name) ?? highest;
-      const decision = withComms(this.decision(name), comms);
+      const said = withComms(this.decision(name), comms);
+      const decision = unmediated === undefined ? said : withholding(name, said, unmediated);
       rules.set(number, decision);
       answers[number] = encodeAnswer(decision);
       pathArguments[number] = pathArgument(name) ?? -1;

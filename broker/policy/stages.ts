@@ -4,6 +4,7 @@ import { allow, killProcess, violation } from './bpf/dsl.js';
 import type { Expression } from './bpf/nodes.js';
 import { refusing } from './refused.js';
 import { type Architecture, type SyscallName, syscallTable } from './syscalls/index.js';
+import { LEAVING_THE_GROUP } from './unmediated.js';
 
 /**
  * From before the program starts, on the program: all is allowed but what `refused.ts` refuses from stage 0 on.
@@ -12,11 +13,17 @@ import { type Architecture, type SyscallName, syscallTable } from './syscalls/in
  * says the same of each of them, and of two filters that notify the newer one's listener is told; killing here would
  * take precedence and leave nothing to report. So it is for other architectures and x32 too.
  */
-export const stage0Program = once((arch) => {
+export const stage0Program = once((arch) => stage0(arch, []));
+
+/** The same where nothing may leave its process group. */
+export const stage0InOneGroup = once((arch) => stage0(arch, LEAVING_THE_GROUP));
+
+function stage0(arch: Architecture, withheld: readonly SyscallName[]): Uint8Array {
   const table = syscallTable(arch);
   const rules = new Map<number, Expression>();
   for (const name of table.names()) {
-    rules.set(table.number(name) ?? table.highest, refusing('stage 0', name, allow()) ?? allow());
+    const decision = withheld.includes(name) ? violation() : refusing('stage 0', name, allow());
+    rules.set(table.number(name) ?? table.highest, decision ?? allow());
   }
   return compile({
     architecture: arch,
@@ -27,7 +34,7 @@ export const stage0Program = once((arch) => {
     unknown: NO_SUCH_SYSCALL,
     foreign: violation(),
   });
-});
+}
 
 /** What pid 1 does once the program is there: it waits, reaps, tells the broker by the life socket, kills and exits. */
 const SUPERVISE: readonly SyscallName[] = [

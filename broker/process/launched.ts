@@ -39,11 +39,13 @@ export interface LauncherFds {
   readonly cgroups: readonly number[];
 }
 
-const { SIGKILL } = constants.signals;
+const { SIGCONT, SIGKILL } = constants.signals;
 /** Milliseconds: a hundred times what it takes, unless a crowd is in the way. */
 const PATIENCE_WITH_INIT = 100;
 /** The same where all can be killed at one stroke: a crowd then dies as fast as it is scheduled. */
 const PATIENCE_WITH_GROUP = 20;
+/** Milliseconds: it waits for the kernel to end processes, which takes long where they have much memory. */
+const PATIENCE_WITH_LAUNCHER = 10_000;
 const NO_USAGE: native.Usage = {
   userMs: 0,
   systemMs: 0,
@@ -59,7 +61,7 @@ const NO_USAGE: native.Usage = {
  * launcher's only channel; when the broker dies the kernel closes its end, and pid 1 ends the tree.
  *
  * Three processes come and go: the outer launcher, which exits as soon as pid 1 of the new pid namespace is there; pid 1,
- * which CLONE_PARENT makes a child of the broker; and the sandboxee, a child of pid 1.
+ * which CLONE_PARENT makes a child of the broker; and the sandboxee, a child of pid 1. In base it has another number.
  */
 export class LaunchedProcess {
   /** Resolves with the sandboxee's pidfd, or undefined where it ended before it was started. Never rejects. */
@@ -93,12 +95,14 @@ export class LaunchedProcess {
 
   /**
    * @param life the broker's end of the life socket; owned
+   * @param tier in `base` the launcher alone can end the tree
    * @param group what all of its processes are in, and can be killed with; alive until `ended`
    */
   constructor(
     launcherPath: string,
     fds: LauncherFds,
     life: number,
+    private readonly tier: 'full' | 'base',
     private readonly group?: { readonly killsAtOnce: boolean; kill(): void },
   ) {
     this.started = new Promise((resolve) => {
@@ -128,7 +132,7 @@ export class LaunchedProcess {
     this.#life.start();
   }
 
-  /** pid 1 of the sandboxee's namespace; killing it kills all. Owned here, valid until `ended`. */
+  /** pid 1 of the sandboxee's namespace, or in base the launcher: orphans become its children. Owned here, valid until `ended`. */
   get init(): number | undefined {
     return this.#init;
   }
@@ -147,18 +151,10 @@ export class LaunchedProcess {
    */
   kill(): void {
     if (this.#sandboxee !== undefined) native.signalPidfd(this.#sandboxee, SIGKILL);
-    else if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
+    else if (this.#init !== undefined && this.tier === 'full') native.signalPidfd(this.#init, SIGKILL);
     if (this.#killed || this.#over) return;
     this.#killed = true;
-    this.#patience = setTimeout(
-      () => {
-        // Not before pid 1 has told of itself: nobody could reap it.
-        if (this.#init === undefined) return;
-        this.group?.kill();
-        native.signalPidfd(this.#init, SIGKILL);
-      },
-      this.group?.killsAtOnce ? PATIENCE_WITH_GROUP : PATIENCE_WITH_INIT,
-    );
+    this.#patience = setTimeout(() => this.#lose(), this.group?.killsAtOnce ? PATIENCE_WITH_GROUP : PATIENCE_WITH_INIT);
   }
 
   /**
@@ -183,6 +179,25 @@ export class LaunchedProcess {
     }
   }
 
+  /**
+   * With pid 1 the kernel ends all. In base only the launcher can: it is asked once more, by the end of its life socket, and
+   * by a SIGCONT if somebody has stopped it. If it is killed in the end, its program is too, and what else there is lives on.
+   */
+  #lose(): void {
+    // Not before pid 1 has told of itself: nobody could reap it.
+    if (this.#init === undefined) return;
+    this.group?.kill();
+    if (this.tier === 'full') {
+      native.signalPidfd(this.#init, SIGKILL);
+      return;
+    }
+    native.signalPidfd(this.#init, SIGCONT);
+    this.#endLife();
+    this.#patience = setTimeout(() => {
+      if (this.#init !== undefined) native.signalPidfd(this.#init, SIGKILL);
+    }, PATIENCE_WITH_LAUNCHER);
+  }
+
   #onBatch(filled: number, received: number[], status: number): number {
     this.#fds.push(...received);
     let consumed = filled;
@@ -198,6 +213,7 @@ export class LaunchedProcess {
 
   /** The launcher is gone, or makes no sense; without its life socket it ends, and the tree with it. */
   #endLife(): void {
+    if (this.#lifeEnded) return;
     this.#lifeEnded = true;
     this.#life.close();
     this.kill();

@@ -124,6 +124,7 @@ export class ProcessView implements Disposable {
     try {
       return readdirSync(this.#path(folder)).length;
     } catch (error) {
+      // Nor may root without CAP_SYS_PTRACE look: then RLIMIT_NOFILE holds the limit by itself.
       // What a thread had is closed to all but root once it has ended.
       if (errorCode(error) === 'EACCES') return 0;
       throw error;

@@ -59,6 +59,6 @@ struct landlock_beneath {
     uint64_t rights;
     int32_t parent;
 } __attribute__((packed));
-enum { LANDLOCK_BENEATH = 1 };
+enum { LANDLOCK_BENEATH = 1, SCOPE_SIGNAL = 2 };
 
 #endif

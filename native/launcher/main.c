@@ -95,8 +95,9 @@ int main(int argc, char **argv, char **environment)
 {
     (void)argc;
     (void)argv;
-    struct launch launch = {.index = UINT32_MAX, .life = SALLYPORT_LIFE_FD, .host = -1, .root = -1};
+    struct launch launch = {
+        .index = UINT32_MAX, .life = SALLYPORT_LIFE_FD, .host = -1, .root = -1, .tree = {.broker = -1}};
     (void)interpret(&launch, environment); /* `run`, the last step, does not return */
     report_failed(&launch);
-    leave(1);
+    end_all(&launch, 1);
 }

@@ -19,6 +19,10 @@ static void become(const struct launch *launch, const char *path, int failed)
     static const uint64_t none = 0;
     if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none) != 0)
         failure("unblock the signals", NULL);
+    else if (!stay_within_reach(launch))
+        failure("stay within reach of the launcher", NULL);
+    else if (launch->tree.stage0.count != 0 && install_filter(&launch->tree.stage0) != 0)
+        failure("install the filter of stage 0", NULL);
     else if (execve(path, arguments, environment) != 0)
         failure("execute", path);
     report_failed(launch);
@@ -30,7 +34,7 @@ static void become(const struct launch *launch, const char *path, int failed)
 int step_run(struct launch *launch, const struct value *fields)
 {
     int pidfd = -1, failed[2];
-    if (!require_pid_1())
+    if (!require_reaper(launch))
         return -1;
     fill_texts(arguments, &fields[1]);
     fill_texts(environment, &fields[2]);
@@ -44,14 +48,15 @@ int step_run(struct launch *launch, const struct value *fields)
         return failure("make the process of the program", NULL);
     if (program == 0)
         become(launch, fields[0].text, failed[1]);
+    launch->tree.program = program;
     close(failed[1]);
     close_kept(launch);
     if (install_filter(&fields[3]) != 0)
-        return failure("install the filter of pid 1", NULL);
+        return failure("install the filter of the launcher", NULL);
     char byte;
     ssize_t got = read(failed[0], &byte, 1);
     if (got > 0)
-        leave(1); /* the child has reported */
+        end_all(launch, 1); /* the child has reported */
     if (got < 0)
         return failure("wait for the exec", NULL);
     close(failed[0]);

@@ -33,6 +33,7 @@ static struct {
 } shared = {.tid = -1, .listener = -1};
 
 struct program {
+    const struct launch *launch;
     int file;
     unsigned flags;
     struct sock_fprog filter;
@@ -48,13 +49,25 @@ static int32_t load(const int32_t *word)
     return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
+/* A filter can compare with a number only, and the pid is known only now. The plan's own copy is changed: it is this
+ * process's alone. */
+static void name_own_pid(const struct sock_fprog *filter)
+{
+    for (unsigned i = 0; i < filter->len; i++) {
+        struct sock_filter *instruction = &filter->filter[i];
+        if (instruction->code == (BPF_JMP | BPF_JEQ | BPF_K) && instruction->k == SALLYPORT_OWN_PID)
+            instruction->k = (uint32_t)getpid();
+    }
+}
+
 /* In the child. After the filter there is one system call, and no way to exit by another. */
 static int become(void *argument)
 {
     const struct program *program = argument;
     static const uint64_t none = 0;
     long listener = -1;
-    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none) == 0)
+    name_own_pid(&program->filter);
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none) == 0 && stay_within_reach(program->launch))
         listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program->flags, &program->filter);
     if (listener < 0) {
         store(&shared.error, errno);
@@ -104,7 +117,7 @@ int step_run_filtered(struct launch *launch, const struct value *fields)
 {
     const struct value *filter = &fields[5];
     int pidfd = -1;
-    if (!require_pid_1())
+    if (!require_reaper(launch))
         return -1;
     if (filter->count == 0 || filter->count % sizeof(struct sock_filter) != 0 ||
         filter->count / sizeof(struct sock_filter) > BPF_MAXINSNS) {
@@ -114,6 +127,7 @@ int step_run_filtered(struct launch *launch, const struct value *fields)
     fill_texts(arguments, &fields[2]);
     fill_texts(environment, &fields[3]);
     struct program program = {
+        .launch = launch,
         .file = open_program(&fields[0], (int)(int32_t)fields[1].number),
         .flags = (unsigned)fields[6].number,
         .filter = {(unsigned short)(filter->count / sizeof(struct sock_filter)),
@@ -129,13 +143,14 @@ int step_run_filtered(struct launch *launch, const struct value *fields)
                         &shared.tid);
     if (child < 0)
         return failure("make the process of the program", NULL);
+    launch->tree.program = child;
     int listener = await_listener();
     if (listener < 0)
         return -1;
     if (report_process(launch, SALLYPORT_TAG_LAUNCHED, pidfd) != 0)
         return failure("tell the broker of the program", NULL);
     if (install_filter(&fields[4]) != 0)
-        return failure("install the filter of pid 1", NULL);
+        return failure("install the filter of the launcher", NULL);
     /* Only now: with the listener the broker lets the program begin. */
     if (report_process(launch, SALLYPORT_TAG_LISTENER, listener) != 0)
         return failure("hand the listener over", NULL);

@@ -47,7 +47,6 @@ static int still_root(void)
 /* {uid, gid} */
 int step_identity(struct launch *launch, const struct value *fields)
 {
-    (void)launch;
     uid_t uid = (uid_t)fields[0].number, real_uid, effective_uid, saved_uid;
     gid_t gid = (gid_t)fields[1].number, real_gid, effective_gid, saved_gid;
     if (uid == 0 || gid == 0 || uid == (uid_t)-1 || gid == (gid_t)-1) {
@@ -67,6 +66,7 @@ int step_identity(struct launch *launch, const struct value *fields)
         return still_root();
     if (setresuid(-1, 0, -1) == 0 || setresgid(-1, 0, -1) == 0 || setgroups(0, NULL) == 0)
         return still_root();
+    launch->own_uid = true;
     return 0;
 }
 

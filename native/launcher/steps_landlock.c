@@ -29,7 +29,6 @@ static int add_path(int ruleset, const char *path, uint64_t rights)
  * file}: the masks fit the kernel's ABI. */
 int step_landlock(struct launch *launch, const struct value *fields)
 {
-    (void)launch;
     const struct value *paths = &fields[3], *rights = &fields[4];
     struct landlock_ruleset handled = {fields[0].number, fields[1].number, fields[2].number};
     if (paths->count != rights->count) {
@@ -49,5 +48,6 @@ int step_landlock(struct launch *launch, const struct value *fields)
     if (syscall(NR_LANDLOCK_RESTRICT_SELF, ruleset, 0) != 0)
         return failure("enter the ruleset", NULL);
     close(ruleset);
+    launch->own_domain = (handled.scoped & SCOPE_SIGNAL) != 0;
     return 0;
 }

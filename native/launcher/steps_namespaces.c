@@ -70,24 +70,29 @@ pid_t raw_clone(unsigned long flags, int *pidfd)
     return (pid_t)syscall(SYS_clone, flags, NULL, pidfd, 0, 0);
 }
 
-/* {}. This process makes pid 1 as a child of the broker (CLONE_PARENT), which thus can wait for it, and ends; pid 1 goes
- * on with the plan. It reports itself, before anything else that it may have to report: nobody has to outlive anybody
- * for the broker to learn whom to kill and to reap. */
+int go_on_as_child(const struct launch *launch, unsigned long flags)
+{
+    pid_t child = raw_clone(flags | CLONE_PARENT, NULL);
+    if (child < 0)
+        return failure("make the process that stays", NULL);
+    if (child > 0)
+        leave(0);
+    int own = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (own < 0)
+        return failure("open the pidfd of the process that stays", NULL);
+    if (report_process(launch, SALLYPORT_TAG_STAGE, own) != 0)
+        return failure("tell the broker of the process that stays", NULL);
+    close(own);
+    return 0;
+}
+
+/* {} */
 int step_pid_namespace(struct launch *launch, const struct value *fields)
 {
     (void)fields;
-    pid_t child = raw_clone(CLONE_NEWPID | CLONE_PARENT, NULL);
-    if (child < 0)
-        return failure("make pid 1 of a pid namespace", NULL);
-    if (child > 0)
-        leave(0);
+    if (go_on_as_child(launch, CLONE_NEWPID) != 0)
+        return -1;
     launch->namespaces |= CLONE_NEWPID;
-    int own = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (own < 0)
-        return failure("open the pidfd of pid 1", NULL);
-    if (report_process(launch, SALLYPORT_TAG_STAGE, own) != 0)
-        return failure("tell the broker of pid 1", NULL);
-    close(own);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return failure("ask for SIGKILL when the broker dies", NULL);
     return 0;

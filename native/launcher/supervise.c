@@ -1,4 +1,4 @@
-/* What the launcher does once the program runs: it stays as pid 1, reaping, until the program ends or the broker is gone. */
+/* What the launcher does once the program runs: it stays, reaping, until the program ends or the broker is gone. */
 #include "launcher.h"
 
 #include <errno.h>
@@ -7,14 +7,6 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-bool require_pid_1(void)
-{
-    if (getpid() == 1)
-        return true;
-    errno = EPERM;
-    return failure("only pid 1 of a pid namespace can end everything that the program starts", NULL) == 0;
-}
 
 int child_signals(void)
 {
@@ -44,29 +36,42 @@ void close_kept(const struct launch *launch)
 static void reap(const struct launch *launch, pid_t program)
 {
     int status;
+    if (launch->tree.reach != 0 && program_has_ended(launch))
+        signal_tree(launch);
     for (;;) {
         pid_t ended = waitpid(-1, &status, WNOHANG | __WALL);
         if (ended <= 0)
             return;
-        if (ended == program)
-            leave(report_exited(launch, status) == 0 ? 0 : 1);
+        if (ended != program)
+            continue;
+        int code = report_exited(launch, status) == 0 ? 0 : 1;
+        await_tree(launch);
+        leave(code);
     }
 }
 
-/* When this process ends the kernel kills everything else in the pid namespace. The broker never writes to the life
- * socket, so that any news of it is its end. */
+void end_all(const struct launch *launch, int code)
+{
+    signal_tree(launch);
+    await_tree(launch);
+    leave(code);
+}
+
+/* The broker never writes to the life socket, so that any news of it is its end; so is any news of the pidfd, which
+ * poll passes over where there is none. */
 void supervise(const struct launch *launch, pid_t program, int signals)
 {
-    struct pollfd sources[2] = {{launch->life, POLLIN | POLLRDHUP, 0}, {signals, POLLIN, 0}};
+    struct pollfd sources[3] = {
+        {launch->life, POLLIN | POLLRDHUP, 0}, {signals, POLLIN, 0}, {launch->tree.broker, POLLIN, 0}};
     struct signalfd_siginfo news;
     for (;;) {
-        if (poll(sources, 2, -1) < 0 && errno != EINTR)
-            leave(1);
-        if (sources[0].revents != 0)
-            leave(1);
+        if (poll(sources, 3, -1) < 0 && errno != EINTR)
+            end_all(launch, 1);
+        if (sources[0].revents != 0 || sources[2].revents != 0)
+            end_all(launch, 1);
         if (sources[1].revents != 0) {
             if (read(signals, &news, sizeof news) < 0 && errno != EAGAIN && errno != EINTR)
-                leave(1);
+                end_all(launch, 1);
             reap(launch, program);
         }
     }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { launch, MiB, node, type Policy, policies } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { begin, launchPuppet, type PuppetOptions, perform } from '../support/puppet.js';
+import { demandedTier } from '../support/tier.js';
 import { FEATURES, type Feature, WEB_ASSEMBLY } from './features.js';
 
 interface Setting {
@@ -62,7 +63,7 @@ for (const { name, policy, execArgv, features } of SETTINGS) {
 
     it('ends by itself when it has nothing more to do', async () => {
       const script = new URL('../fixtures/farewell.js', import.meta.url);
-      await using sandboxee = await launch(node(script, { execArgv }), { policy });
+      await using sandboxee = await launch(node(script, { execArgv }), { policy, ...demandedTier });
       expect(await sandboxee.comms.recvString()).to.equal('farewell');
       expect(await sandboxee.result).to.include({ status: 'ok', exitCode: 0 });
     });

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { Fd, launch, PolicyBuilder, program, type Result } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
+import { demandedTier } from '../support/tier.js';
 
 const app = fileURLToPath(new URL('../../examples/static/app.js', import.meta.url));
 const binary = new URL('../../../native/build/Release/example-static', import.meta.url);
@@ -21,7 +22,7 @@ async function run(words: readonly string[]): Promise<Result> {
   const policy = words
     .reduce((builder, word) => WORDS[word]?.(builder) ?? expect.fail(word), new PolicyBuilder())
     .build();
-  await using sandboxee = await launch(program(binary), { policy, limits: { wallTime: 10_000 } });
+  await using sandboxee = await launch(program(binary), { policy, limits: { wallTime: 10_000 }, ...demandedTier });
   const { comms } = sandboxee;
   const asked = (async () => {
     await comms.sendInt32(1000);

@@ -21,7 +21,7 @@ for (const { version, execPath } of nodeBinaries()) {
         await using sandboxee = await launchPuppet({
           node: { execPath, env: { UV_USE_IO_URING } },
           before: async ({ attack, modules, state }) => {
-            await modules.fs.promises.readFile('/proc/self/stat');
+            await modules.fs.promises.readFile(process.argv[1] ?? '');
             state.before = [
               attack.syscall(425, 8, Buffer.alloc(120)),
               attack.syscall(426, 3, 1, 0, 0),

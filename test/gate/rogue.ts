@@ -6,6 +6,7 @@ import type { Tag } from '../../protocols/tags.js';
 import type { sandboxMeHere } from '../../sandboxee-sdk/index.js';
 import { attackAddon } from '../support/build.js';
 import type { Attack } from '../support/puppet.js';
+import { demandedTier } from '../support/tier.js';
 import type { Tasks } from './support.js';
 
 /** The pieces of `sandboxMeHere()`, one by one, for a function that runs inside; nothing of the test's scope is there. */
@@ -36,5 +37,5 @@ export function launchRogue(
 ): Promise<Sandboxee> {
   const [attack, tasks] = [attackAddon(), attackAddon('gate-tasks')];
   const executor = node(script, { args: [action.toString(), attack, tasks], read: [attack, tasks] });
-  return launch(executor, { policy: policies.node().build(), ...options });
+  return launch(executor, { policy: policies.node().build(), ...demandedTier, ...options });
 }

@@ -162,7 +162,7 @@ describe('a step that fails', () => {
         expect(await failureOf(steps)).to.include({
           step: 'run',
           errnoName: 'EINVAL',
-          detail: 'install the filter of pid 1',
+          detail: 'install the filter of the launcher',
         });
       }
     });

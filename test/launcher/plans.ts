@@ -1,7 +1,8 @@
 import { buildPlan, type PlanIdentity, type PlanInput } from '../../broker/plan/build.js';
+import { type BasePlanInput, buildBasePlan, reachOf } from '../../broker/plan/build-base.js';
 import { encodePlan } from '../../broker/plan/encode.js';
 import type { Step } from '../../broker/plan/steps.js';
-import { hostArchitecture, launcherProgram, stage0Program } from '../../broker/policy/index.js';
+import { hostArchitecture, launcherProgram, stage0InOneGroup, stage0Program } from '../../broker/policy/index.js';
 import { probe } from '../../native/broker.js';
 import { type Outcome, type RunOptions, runPlan, USER } from './run.js';
 import { theWorld } from './world.js';
@@ -33,6 +34,39 @@ export const AS_USER: Who = {
 export const ALLOW_ALL = Uint8Array.of(0x06, 0, 0, 0, 0, 0, 0xff, 0x7f);
 
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/random', '/dev/urandom'];
+
+/** A plan of the tier base for the probe, at its own place. */
+export function baseProbePlan(
+  who: Who,
+  questions: readonly string[],
+  landlockAbi: number,
+  changes: Partial<BasePlanInput> = {},
+): Step[] {
+  const architecture = hostArchitecture();
+  const path = theWorld().probe;
+  const oneGroup = reachOf(who.identity, landlockAbi) === 'group';
+  return buildBasePlan({
+    identity: who.identity,
+    program: { path, argv: ['probe', ...questions], env: {}, cwd: '/' },
+    files: [
+      { kind: 'file', path, writable: false },
+      { kind: 'sink', path: '/dev/null', writable: false },
+    ],
+    rlimits: [
+      { resource: 'core', soft: 1, hard: 1 },
+      { resource: 'nproc', soft: 256, hard: 256 },
+    ],
+    oomScoreAdj: 100,
+    start: { mode: 'late', stage0: oneGroup ? stage0InOneGroup(architecture) : stage0Program(architecture) },
+    supervisor: launcherProgram(architecture),
+    landlockAbi,
+    speculationControls: true,
+    fds: { comms: 3, declared: [] },
+    cgroups: 0,
+    terminal: undefined,
+    ...changes,
+  });
+}
 
 /** A plan for the probe as /probe and nothing else, with everything in force. */
 export function probePlan(who: Who, questions: readonly string[], changes: Partial<PlanInput> = {}): Step[] {

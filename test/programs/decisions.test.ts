@@ -13,6 +13,7 @@ import {
 import { syscallNumber } from '../../broker/policy/index.js';
 import { attackProgram } from '../support/build.js';
 import { leakGate } from '../support/leak-gate.js';
+import { demandedTier } from '../support/tier.js';
 
 const { PROT } = linux;
 const { arg } = rule;
@@ -24,7 +25,11 @@ const number = (name: Parameters<typeof syscallNumber>[1]): string => String(sys
 /** test/native/cases.c: 0 where what it was to do went well, else the errno. */
 async function run(policy: PolicyBuilder, ...words: string[]): Promise<Result & { readonly text: string }> {
   const executor = program(attackProgram('cases'), { args: words });
-  await using sandboxee = await launch(executor, { policy: policy.build(), limits: { wallTime: 10_000 } });
+  await using sandboxee = await launch(executor, {
+    policy: policy.build(),
+    limits: { wallTime: 10_000 },
+    ...demandedTier,
+  });
   let text = '';
   sandboxee.events.on('output', (_stream, chunk) => {
     text += chunk;

@@ -6,6 +6,7 @@ import { type DeclaredFds, Fd, launch, node, OptionError, policies, program } fr
 import { attackProgram } from '../support/build.js';
 import { leakGate } from '../support/leak-gate.js';
 import { launchPuppet, perform } from '../support/puppet.js';
+import { demandedTier } from '../support/tier.js';
 import { launchGuest } from './support.js';
 
 function readAll(fd: Fd, size: number): string {
@@ -64,7 +65,7 @@ describe('fds that an executor declares', () => {
   it('can be its stdin, stdout and stderr', async () => {
     const shell = program('/bin/cat', { read: ['/lib', '/lib64', '/usr/lib'], fds: { stdin: 'pipe', stdout: 'pipe' } });
     const policy = policies.dynamicBinary().allowSyscalls('fadvise64').build();
-    await using cat = await launch(shell, { policy });
+    await using cat = await launch(shell, { policy, ...demandedTier });
     using stdin = cat.fds.get('stdin') ?? expect.fail('no stdin');
     using stdout = cat.fds.get('stdout') ?? expect.fail('no stdout');
     writeSync(stdin.number, 'through and through');
@@ -149,7 +150,7 @@ describe('fds that an executor declares', () => {
 
     it('a second time: an executor that has fds serves one launch', async () => {
       const executor = program(attackProgram('guest'), { fds: { input: input() }, args: ['exit:0'] });
-      const options = { policy: policies.staticBinary().build() };
+      const options = { policy: policies.staticBinary().build(), ...demandedTier };
       await using first = await launch(executor, options);
       await first.result;
       const error = await launch(executor, options).catch((reason: unknown) => reason);

@@ -7,6 +7,7 @@ import {
   type Sandboxee,
 } from '../../broker/index.js';
 import { attackProgram } from '../support/build.js';
+import { demandedTier } from '../support/tier.js';
 
 export const STATIC_POLICY = policies.staticBinary().build();
 
@@ -19,6 +20,7 @@ export function launchGuest(
   return launch(program(attackProgram('guest'), { ...executor, args: words }), {
     policy: STATIC_POLICY,
     limits: { wallTime: 20_000 },
+    ...demandedTier,
     ...options,
   });
 }

@@ -19,6 +19,11 @@ export function attackProgram(name: string, flags: readonly string[] = ['-static
   return compile(tests, name, target, flags);
 }
 
+/** Compiles test/native/NAME.c as a library to be preloaded; its path. */
+export function preloadLibrary(name: string): string {
+  return compile(tests, name, `${name}.so`, ['-shared', '-fPIC', '-ldl']);
+}
+
 /** Compiles bench/native/NAME.c as a program; its path. */
 export function benchProgram(name: string): string {
   return compile(benches, name, name, ['-static']);

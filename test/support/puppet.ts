@@ -17,6 +17,7 @@ import {
 } from '../../broker/index.js';
 import type { Gate } from '../../sandboxee-sdk/index.js';
 import { attackAddon } from './build.js';
+import { demandedTier } from './tier.js';
 
 /** test/native/attack.c */
 export interface Attack {
@@ -74,7 +75,12 @@ export function launchPuppet(options: PuppetOptions = {}): Promise<Sandboxee> {
     args: [before?.toString() ?? '', addon],
     read: [addon, ...(nodeOptions.read ?? [])],
   });
-  return launch(executor, { policy: defaultPolicy, limits: { wallTime: LONGEST_LIFE, ...limits }, ...launchOptions });
+  return launch(executor, {
+    policy: defaultPolicy,
+    limits: { wallTime: LONGEST_LIFE, ...limits },
+    ...demandedTier,
+    ...launchOptions,
+  });
 }
 
 /** Runs a function inside, after the gate, and waits for what it returns. Values cross as msgpack. */

@@ -41,7 +41,7 @@ async function launcherOn(plan: Uint8Array): ReturnType<typeof endOf> {
       cgroups: [],
       declared: [],
     };
-    const launched = new LaunchedProcess(launcherPath(), fds, life);
+    const launched = new LaunchedProcess(launcherPath(), fds, life, 'full');
     closeSync(theirs);
     return await endOf(launched);
   } finally {

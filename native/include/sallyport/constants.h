@@ -68,6 +68,8 @@
 #define SALLYPORT_PLAN_FD 5
 /* The sixth argument of the one execveat that a monitor admits. */
 #define SALLYPORT_FIRST_EXEC 0x59505345u
+/* Stands in a filter for the pid of the program. */
+#define SALLYPORT_OWN_PID 0x53504944u
 
 /* X(number, name, shape): u, i, q numbers of 32 bits, signed, of 64 bits; f 0 or 1; s text; p absolute path; b bytes;
  * S, U, Q lists of texts, of 32-bit and of 64-bit numbers. */
@@ -101,6 +103,7 @@
     X(27, run, "pSSb") \
     X(28, run_filtered, "siSSbbu") \
     X(29, join_cgroups, "U") \
+    X(30, subreaper, "uq") \
     X(40, text_file, "ps") \
     X(41, controlling_terminal, "u")
 

@@ -191,6 +191,40 @@ static void scatter(int count)
         ;
 }
 
+/* Forks for ever, in every descendant; each holds stdout. */
+static void bomb(void)
+{
+    signal(SIGCHLD, SIG_IGN);
+    for (;;)
+        if (fork() < 0)
+            usleep(100);
+}
+
+/* What is orphaned, by the pid of who has adopted it. */
+static int adopter(void)
+{
+    int ends[2], found = -1;
+    if (pipe(ends) != 0)
+        return -1;
+    pid_t child = fork();
+    if (child == 0) {
+        pid_t middle = getpid();
+        if (fork() == 0) {
+            while (getppid() == middle)
+                usleep(100);
+            found = getppid();
+            _exit(write(ends[1], &found, sizeof found) < 0);
+        }
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    if (read(ends[0], &found, sizeof found) != sizeof found)
+        found = -1;
+    close(ends[0]);
+    close(ends[1]);
+    return found;
+}
+
 static int children_reaped(int count)
 {
     for (int i = 0; i < count; i++) {
@@ -234,6 +268,13 @@ static void answer(const char *name, const char *operand)
     else if (IS("memory")) printf("%d", read_memory(atoi(operand)));
     else if (IS("tcp")) printf("%d", connect_tcp());
     else if (IS("kill")) printf("%d", outcome(kill(1, atoi(operand))));
+    else if (IS("kill-parent")) printf("%d", outcome(kill(getppid(), atoi(operand))));
+    else if (IS("kill-all")) printf("%d", outcome(kill(-1, atoi(operand))));
+    else if (IS("kill-pid")) printf("%d", outcome(kill(atoi(operand), 0)));
+    else if (IS("setsid")) printf("%d", outcome(setsid()));
+    else if (IS("setpgid")) printf("%d", outcome(setpgid(0, 0)));
+    else if (IS("group")) printf("%s", getpgid(0) == getpid() ? "own" : "of another");
+    else if (IS("adopter")) printf("%s", adopter() == getppid() ? "launcher" : "other");
     else if (IS("setuid")) printf("%d", outcome(setresuid(0, 0, 0)));
     else if (IS("sethostname")) printf("%d", outcome(sethostname("x", 1)));
     else if (IS("mount")) printf("%d", outcome(mount("x", "/tmp", "tmpfs", 0, "")));
@@ -257,6 +298,10 @@ static void answer(const char *name, const char *operand)
         if (stat(operand, &facts) != 0) printf("errno %d", errno);
         else printf("%o", facts.st_mode);
     } else if (IS("scatter")) scatter(atoi(operand));
+    else if (IS("bomb")) {
+        if (fork() == 0)
+            bomb();
+    }
     else if (IS("reaped")) printf("%d", children_reaped(atoi(operand)));
     else if (IS("pause")) for (;;) pause();
     else if (IS("exit")) exit(atoi(operand));
