@@ -11,29 +11,30 @@ import { defaultLimits } from '../protocols/limits.js';
 import { Tag } from '../protocols/tags.js';
 import { Clock } from './clocks.js';
 import { publish } from './diagnostics.js';
-import { endedByItself, explainEnding, usageOf } from './ending.js';
+import { usageOf } from './ending.js';
 import { createEvents } from './events.js';
-import { firstExecOf } from './first-exec.js';
 import { GateError } from './gate.js';
 import { gateLayers } from './gate-layers.js';
 import { Held } from './held.js';
 import { callStarted, firstPhase } from './hooks.js';
 import type { Layer } from './layers.js';
 import { Monitor } from './monitor/monitor.js';
-import { OutputReader } from './output.js';
+import { monitoredOf } from './monitor/monitored.js';
+import { Outputs } from './outputs.js';
 import { compiledFor, type Preparation } from './preparation.js';
 import type { LaunchedProcess, ProcessEnd } from './process/launched.js';
 import { ProcessView, pidOf } from './process/process-view.js';
 import { Sampler } from './process/sampler.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
 import { Reports } from './reports.js';
-import type { Aftermath, Ending, ResourceUsage, Result, SyscallOffence, Violation } from './result.js';
+import type { Aftermath, Ending, Result, SyscallOffence } from './result.js';
 import { openFilesLimit } from './rlimits.js';
 import type { Sandboxee } from './sandboxee.js';
 import { type Sealed, type Sealing, sealBeforeExec, sealLate } from './seal.js';
-import { fromEarlyEnd, fromGateError, fromStepFailure, tooLate } from './setup-errors.js';
-import { noStack, type ThreadStack } from './stacks/stack.js';
-import { HOLD_TIME, Stacks } from './stacks/stacks.js';
+import { fromGateError, tooLate } from './setup-errors.js';
+import type { ThreadStack } from './stacks/stack.js';
+import { Stacks } from './stacks/stacks.js';
+import { Verdict } from './verdict.js';
 import { wire } from './wiring.js';
 
 /** For the last of what it sent, when somebody else holds its end of the socket. Milliseconds. */
@@ -58,20 +59,19 @@ export class Session {
   readonly #preparation: Preparation;
   readonly #process: LaunchedProcess;
   readonly #commsInode: bigint;
-  readonly #output: { readonly stdout: OutputReader | undefined; readonly stderr: OutputReader | undefined };
+  readonly #outputs: Outputs;
   readonly #held = new Held();
   readonly #wall: Clock;
   readonly #reports: Reports;
+  readonly #verdict: Verdict;
   #layers: readonly Layer[];
   #sampler: Sampler | undefined;
   #monitor: Monitor | undefined;
   #stacks: Stacks | undefined;
-  #stackTold: Promise<void> = Promise.resolve();
   #view: ProcessView | undefined;
   #passing: Promise<void> = Promise.resolve();
   #inStartedHook = false;
   #gone = false;
-  #cause: Ending | undefined;
 
   /** @param preparation owned, also when this throws */
   constructor(preparation: Preparation) {
@@ -79,12 +79,13 @@ export class Session {
     const { limits, signal } = preparation;
     this.#layers = preparation.layers;
     this.#reports = new Reports(this.events, preparation.hooks, () => this.pid);
+    this.#verdict = new Verdict(this.#reports);
     try {
       const wiring = wire(preparation.plan, preparation.fds, preparation.file, preparation.tier, preparation.group);
       this.#process = wiring.process;
       this.#commsInode = wiring.commsInode;
       this.fds = wiring.fds;
-      this.#output = { stdout: this.#read('stdout', wiring.stdout), stderr: this.#read('stderr', wiring.stderr) };
+      this.#outputs = new Outputs(wiring, (stream, text) => this.events.emit('output', stream, text));
       this.pool = new BufferPool(bufferOperations, {
         sharedMemory: limits.sharedMemory,
         sharedBuffers: defaultLimits.sharedBuffers,
@@ -96,7 +97,7 @@ export class Session {
         buffers: this.pool,
         onViolation: ({ message }) => {
           this.#monitor?.report();
-          this.#violated({ kind: 'protocol', detail: message });
+          this.#verdict.violated({ kind: 'protocol', detail: message });
           this.#process.kill();
         },
       });
@@ -107,7 +108,10 @@ export class Session {
     this.comms.start().unref();
     this.#wall = this.#held.add(new Clock((asked, used) => this.end({ status: 'timeout', asked, used })));
     this.#wall.arm(limits.wallTime);
-    this.#startGateClock(limits.gateTime);
+    const gate = new Clock((asked) => {
+      if (!this.#gone) this.end(tooLate(asked, this.#inStartedHook));
+    });
+    this.#held.add(gate).arm(limits.gateTime);
     if (signal) this.#heed(signal);
     this.result = this.#process.ended.then((end) => this.#finish(end));
     // Nothing of a call can have arrived: none crosses before *go*.
@@ -131,8 +135,8 @@ export class Session {
   /** Kills the tree. The first cause counts: also a violation that the monitor has seen and not yet had the time to tell. */
   end(cause: Ending): void {
     this.#monitor?.report();
-    const before = this.#cause === undefined ? this.#stacks?.beforeEnd(cause.status) : undefined;
-    this.#cause ??= cause;
+    const before = this.#verdict.isSettled ? undefined : this.#stacks?.beforeEnd(cause.status);
+    this.#verdict.settle(cause);
     if (before === undefined) this.#process.kill();
     else void before.then(() => this.#process.kill());
   }
@@ -210,7 +214,7 @@ export class Session {
   async #letGo(): Promise<void> {
     if (this.#preparation.mode === 'late') {
       await this.comms.sendControl(Tag.Go);
-      this.#gone = this.#cause === undefined;
+      this.#gone = !this.#verdict.isSettled;
     } else {
       // It may have ended since, by itself or by a violation: that is how it went, and no failure to launch it.
       this.#gone = await this.#process.executed;
@@ -218,68 +222,31 @@ export class Session {
   }
 
   #watch(launcher: ProcessView, sandboxee: ProcessView): void {
-    this.#sampler = this.#held.add(
-      new Sampler(
-        launcher,
-        sandboxee,
-        this.#preparation.limits,
-        this.#preparation.group,
-        (excess) => this.end({ status: 'limit', ...excess }),
-        (error) =>
-          this.end({ status: 'internal-error', message: `the sandboxee could not be watched: ${String(error)}` }),
-      ),
+    const { limits, group } = this.#preparation;
+    const sampler = new Sampler(
+      launcher,
+      sandboxee,
+      limits,
+      group,
+      (excess) => this.end({ status: 'limit', ...excess }),
+      (error) => this.end({ status: 'internal-error', message: `it could not be watched: ${String(error)}` }),
     );
+    this.#sampler = this.#held.add(sampler);
   }
 
-  #startMonitor(listener: number, pidfd: number, tid: number): void {
-    const { policy, fds, mode, hooks, stacks } = this.#preparation;
-    const compiled = compiledFor(this.#preparation, tid);
-    const { execveat: number, argument } = firstExecOf(compiled);
-    const begins = mode === 'exec' ? { tid, number, argument } : undefined;
+  #startMonitor(listener: number, pidfd: number, pid: number): void {
     const handlers = this.#reports.handlers({
       onViolation: (offence, held) => this.#offended(offence, held),
-      onFailure: (message) => {
-        this.#cause ??= { status: 'internal-error', message: `the monitor failed: ${message}` };
-      },
+      onFailure: (message) =>
+        this.#verdict.settle({ status: 'internal-error', message: `the monitor failed: ${message}` }),
     });
-    this.#monitor = new Monitor(
-      listener,
-      pidfd,
-      { policy, compiled, comms: fds.comms, begins, hooks, holdTime: stacks.violation ? HOLD_TIME : 0 },
-      handlers,
-    );
+    this.#monitor = new Monitor(listener, pidfd, monitoredOf(this.#preparation, pid), handlers);
   }
 
-  /** The cause is known at once; the stack, and with it the event, comes a moment later. */
   #offended(offence: SyscallOffence, held: native.HeldThread | null): void {
     const release = (): void => this.#monitor?.release();
-    const { thread } = offence.syscall;
-    if (this.#cause !== undefined || this.#stacks === undefined) {
-      release();
-      return;
-    }
-    this.#cause = { status: 'violation', ...offence, stack: noStack(thread, 'it has not been taken yet') };
-    this.#stackTold = this.#stacks.ofViolation(thread, held, release).then((stack) => {
-      const violation = { ...offence, stack };
-      this.#cause = { status: 'violation', ...violation };
-      this.#reports.violated(violation);
-    });
-  }
-
-  #violated(violation: Violation): void {
-    if (this.#cause !== undefined) return;
-    this.#cause = { status: 'violation', ...violation };
-    this.#reports.violated(violation);
-  }
-
-  #startGateClock(gateTime: number): void {
-    const gate = this.#held.add(
-      new Clock(() => {
-        if (this.#gone) return;
-        this.end(tooLate(gateTime, this.#inStartedHook));
-      }),
-    );
-    gate.arm(gateTime);
+    if (this.#verdict.isSettled || this.#stacks === undefined) release();
+    else this.#verdict.offended(offence, this.#stacks.ofViolation(offence.syscall.thread, held, release));
   }
 
   #heed(signal: AbortSignal): void {
@@ -289,11 +256,6 @@ export class Session {
     if (signal.aborted) abort();
   }
 
-  #read(stream: 'stdout' | 'stderr', fd: number | undefined): OutputReader | undefined {
-    if (fd === undefined) return undefined;
-    return new OutputReader(fd, (text) => this.events.emit('output', stream, text));
-  }
-
   /** Every process of the tree is gone. What it said last is taken in, and everything released, before the result is. */
   async #finish(end: ProcessEnd): Promise<Result> {
     const usage = usageOf(end);
@@ -301,8 +263,16 @@ export class Session {
     let stacks: readonly ThreadStack[] = [];
     try {
       stacks = await this.#takeInTheLast();
-      const cause = this.#cause?.status === 'killed' && endedByItself(end) ? undefined : this.#cause;
-      ending = cause ?? this.#explain(end, usage);
+      const { limits, group } = this.#preparation;
+      const evidence = {
+        usage,
+        limits,
+        group,
+        peak: this.#sampler?.peak,
+        gone: this.#gone,
+        stderr: this.#outputs.tail,
+      };
+      ending = this.#verdict.ending(end, evidence);
       this.pool.close();
       this.#held[Symbol.dispose]();
     } catch (error) {
@@ -313,7 +283,7 @@ export class Session {
       layers: this.#layers,
       denials: this.#reports.denials,
       stacks,
-      stderr: this.#output.stderr?.tail ?? '',
+      stderr: this.#outputs.tail,
     };
     const result: Result = { ...ending, ...aftermath };
     this.comms.attachResult(result);
@@ -324,24 +294,11 @@ export class Session {
   async #takeInTheLast(): Promise<readonly ThreadStack[]> {
     this.#monitor?.report();
     const stacks = (await this.#stacks?.last) ?? [];
-    await this.#stackTold;
+    await this.#verdict.told;
     this.#monitor?.[Symbol.dispose]();
-    const { stdout, stderr } = this.#output;
-    await Promise.all([stdout?.finish(), stderr?.finish(), this.comms.finish(END_PATIENCE)]);
+    await Promise.all([this.#outputs.finish(), this.comms.finish(END_PATIENCE)]);
     // What it said of its failure may be among the last that it sent, and nothing of what is released may be in use.
     await this.#passing.catch(() => {});
     return stacks;
-  }
-
-  #explain({ status, failure }: ProcessEnd, usage: ResourceUsage): Ending {
-    if (failure) return fromStepFailure(failure);
-    const { limits, group } = this.#preparation;
-    const excess = group?.excess();
-    if (excess) return { status: 'limit', ...excess };
-    const peak = this.#sampler?.peak;
-    const ending = status && peak ? explainEnding({ status, usage, limits, peak }) : undefined;
-    if (ending?.status === 'limit') return ending;
-    if (!this.#gone) return fromEarlyEnd(status, this.#output.stderr?.tail ?? '');
-    return ending ?? { status: 'internal-error', message: 'the launcher ended without a word about its sandboxee' };
   }
 }

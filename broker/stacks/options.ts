@@ -12,6 +12,9 @@ export interface StackOptions {
   readonly allThreads?: boolean;
 }
 
+/** How long the end of a sandboxee waits for its stacks, at most. Milliseconds; the other threads run on for as long. */
+export const HOLD_TIME = 1000;
+
 export const DEFAULT_STACKS: Required<StackOptions> = {
   violation: true,
   timeout: true,

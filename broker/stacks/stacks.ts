@@ -1,11 +1,9 @@
 import * as native from '../../native/broker.js';
 import { ifThere, ProcessView } from '../process/process-view.js';
 import type * as collect from './collect.js';
-import type { StackOptions } from './options.js';
+import { HOLD_TIME, type StackOptions } from './options.js';
 import { noStack, type ThreadStack } from './stack.js';
 
-/** How long the end of a sandboxee waits for its stacks, at most. Milliseconds; the other threads run on for as long. */
-export const HOLD_TIME = 1000;
 /** `dump()` lets the threads go on after this, whatever has been read by then. Milliseconds. */
 const DUMP_TIME = 2000;
 
