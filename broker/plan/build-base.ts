@@ -22,6 +22,7 @@ export type BasePlanInput = Pick<
   | 'fds'
   | 'cgroups'
   | 'terminal'
+  | 'writeExecutable'
 > & { readonly files: readonly BaseFile[] };
 
 /** The launcher's sequence. Capabilities are root's to give up for good; no_new_privs keeps others from gaining any. */
@@ -40,7 +41,7 @@ export function buildBasePlan(input: BasePlanInput): Step[] {
     { op: 'noCapabilities' },
     { op: 'workingDirectory', path: input.program.cwd },
     { op: 'noNewPrivs' },
-    ...(abi === 0 ? [] : [landlockBase(abi, input.files, executedFile(input.start))]),
+    ...(abi === 0 ? [] : [landlockBase(abi, input.files, executedFile(input.start), input.writeExecutable)]),
     { op: 'subreaper', reach: REACHES[reachOf(identity, abi)], scoped: abi < SCOPES_FROM ? 0n : SCOPE_SIGNAL },
     ...speculation(input),
     { op: 'notDumpable' },

@@ -28,9 +28,15 @@ const WRITABLE_FILE = FS.writeFile | FS.truncate;
  * does not know is withheld by the filter (`policy/unmediated.ts`).
  *
  * @param abi as the kernel reports it, at least 1
+ * @param writeExecutable what may be written may be executed, too
  * @param executed a kept fd that is executed, and whose file may be none of these
  */
-export function landlockBase(abi: number, files: readonly BaseFile[], executed: number | undefined): Landlock {
+export function landlockBase(
+  abi: number,
+  files: readonly BaseFile[],
+  executed: number | undefined,
+  writeExecutable = false,
+): Landlock {
   const fs = handledFs(abi);
   return {
     op: 'landlock',
@@ -38,13 +44,14 @@ export function landlockBase(abi: number, files: readonly BaseFile[], executed: 
     net: abi >= 4 ? TCP_BIND_AND_CONNECT : 0n,
     scoped: abi >= 6 ? ABSTRACT_SOCKETS_AND_SIGNALS : 0n,
     paths: files.map(({ path }) => path),
-    rights: files.map((file) => rightsOf(file) & fs),
+    rights: files.map((file) => rightsOf(file, writeExecutable) & fs),
     file: executed ?? -1,
     fileRights: executed === undefined ? 0n : READ_FILE,
   };
 }
 
-function rightsOf({ kind, writable }: BaseFile): bigint {
+function rightsOf({ kind, writable }: BaseFile, writeExecutable: boolean): bigint {
   if (!writable) return RIGHTS[kind];
-  return RIGHTS[kind] | (kind === 'directory' ? WRITABLE_FOLDER : WRITABLE_FILE);
+  const run = writeExecutable ? RIGHTS[kind] : RIGHTS[kind] & ~FS.execute;
+  return run | (kind === 'directory' ? WRITABLE_FOLDER : WRITABLE_FILE);
 }

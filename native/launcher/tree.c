@@ -6,6 +6,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -47,16 +48,23 @@ bool require_reaper(const struct launch *launch)
     return false;
 }
 
-/* A domain of its own below this process's: what is in it cannot signal what is above. */
+/* A domain of its own below this process's: what is in it cannot signal what is above. Any domain refuses renames from
+ * one folder to another unless it allows them (LANDLOCK_ACCESS_FS_REFER); this one leaves them to the one above. */
 static bool enter_scope(uint64_t scoped)
 {
-    struct landlock_ruleset handled = {0, 0, scoped};
+    const uint64_t refer = 1ull << 13;
+    struct landlock_ruleset handled = {refer, 0, scoped};
+    struct landlock_beneath everywhere = {.rights = refer, .parent = -1};
     int ruleset = (int)syscall(NR_LANDLOCK_CREATE_RULESET, &handled, sizeof handled, 0);
     if (ruleset < 0)
         return false;
-    long entered = syscall(NR_LANDLOCK_RESTRICT_SELF, ruleset, 0);
+    everywhere.parent = open("/", O_PATH | O_CLOEXEC);
+    bool entered = everywhere.parent >= 0 &&
+                   syscall(NR_LANDLOCK_ADD_RULE, ruleset, LANDLOCK_BENEATH, &everywhere, 0) == 0 &&
+                   syscall(NR_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0;
+    close_quietly(everywhere.parent);
     close_quietly(ruleset);
-    return entered == 0;
+    return entered;
 }
 
 bool stay_within_reach(const struct launch *launch)

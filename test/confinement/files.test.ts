@@ -10,12 +10,14 @@ import {
 } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { perform } from '../support/puppet.js';
+import { onlyWithNamespaces } from '../support/tier.js';
 import { attempt, HostFolder, launchWith, paths, refusalOf } from './support.js';
 
 const CANNOT_WRITE = ['EROFS', 'EACCES', 'EPERM'];
 
 describe('files of the host that a policy grants', () => {
   leakGate();
+  onlyWithNamespaces('mounts show these files; test/tiers/base-files.test.ts has what Landlock does');
   let host: HostFolder;
 
   beforeEach(() => {

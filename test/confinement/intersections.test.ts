@@ -3,10 +3,12 @@ import { expect } from 'chai';
 import { KiB } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { launchPuppet } from '../support/puppet.js';
+import { onlyWithNamespaces } from '../support/tier.js';
 import { attempt, HostFolder, paths } from './support.js';
 
 describe('two policies about files, intersected', () => {
   leakGate();
+  onlyWithNamespaces('mounts show these files; test/tiers/base-files.test.ts has what Landlock does');
 
   it('show what both show, writable where both say so, and nothing where they differ', async () => {
     const host = new HostFolder();

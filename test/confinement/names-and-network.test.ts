@@ -5,10 +5,12 @@ import { expect } from 'chai';
 import { dangerouslyAllowUnrestrictedNetworking, LaunchError, policies } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { perform } from '../support/puppet.js';
+import { onlyWithNamespaces } from '../support/tier.js';
 import { HostFolder, launchWith, paths } from './support.js';
 
 describe('the name of the host and the working directory', () => {
   leakGate();
+  onlyWithNamespaces('there is no name and no network of its own');
 
   it('are those of the policy', async () => {
     const host = new HostFolder();
@@ -36,6 +38,7 @@ describe('the name of the host and the working directory', () => {
 
 describe('the network', () => {
   leakGate();
+  onlyWithNamespaces('there is no name and no network of its own');
 
   it('is the host’s only with the token, and then speaks where sockets are allowed', async () => {
     const server = createServer((socket) => socket.end('of the host'));

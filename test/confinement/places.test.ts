@@ -4,12 +4,14 @@ import { expect } from 'chai';
 import { KiB, launch, node } from '../../broker/index.js';
 import { leakGate } from '../support/leak-gate.js';
 import { launchPuppet } from '../support/puppet.js';
+import { onlyWithNamespaces } from '../support/tier.js';
 import { attempt, HostFolder, launchWith, paths, refusalOf } from './support.js';
 
 const CANNOT_WRITE = ['EROFS', 'EACCES', 'EPERM'];
 
 describe('what a policy grants and what the program needs', () => {
   leakGate();
+  onlyWithNamespaces('mounts show these files; test/tiers/base-files.test.ts has what Landlock does');
   let host: HostFolder;
 
   beforeEach(() => {
@@ -63,6 +65,7 @@ describe('what a policy grants and what the program needs', () => {
 
 describe('memory to write to', () => {
   leakGate();
+  onlyWithNamespaces('mounts show these files; test/tiers/base-files.test.ts has what Landlock does');
 
   it('is empty at first, holds what its size says, and runs nothing', async () => {
     await using sandboxee = await launchWith(paths.addTmpfs('/scratch', 64 * KiB));

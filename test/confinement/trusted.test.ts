@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { trustedPlaces } from '../../broker/plan/trusted.js';
 import { packageRoot } from '../../native/locate.js';
 import { leakGate } from '../support/leak-gate.js';
+import { onlyWithNamespaces } from '../support/tier.js';
 import { attempt, HostFolder, launchWith, paths, refusalOf } from './support.js';
 
 const CANNOT_WRITE = ['EROFS', 'EACCES', 'EPERM'];
@@ -12,6 +13,7 @@ const writable = { writable: true } as const;
 
 describe('what the host runs and trusts, in a writable folder', () => {
   leakGate();
+  onlyWithNamespaces('mounts show these files; test/tiers/base-files.test.ts has what Landlock does');
   let host: HostFolder;
 
   beforeEach(() => {

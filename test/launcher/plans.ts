@@ -64,6 +64,7 @@ export function baseProbePlan(
     fds: { comms: 3, declared: [] },
     cgroups: 0,
     terminal: undefined,
+    writeExecutable: false,
     ...changes,
   });
 }

@@ -20,6 +20,7 @@ import { BadElf, readElf } from '../../sandboxee-sdk/elf-reader/elf.js';
 import { attempt, launchWith, paths } from '../confinement/support.js';
 import { leakGate } from '../support/leak-gate.js';
 import { launchPuppet } from '../support/puppet.js';
+import { onlyWithNamespaces } from '../support/tier.js';
 import { type ElfShape, elfFile } from './elf-files.js';
 
 const MACHINE = process.arch === 'arm64' ? 183 : 62;
@@ -157,6 +158,7 @@ describe('the answer of the sandboxee that parses', () => {
 
 describe('addLibrariesForBinary()', () => {
   leakGate();
+  onlyWithNamespaces('files beside those that are shown have names there');
   let folder: string;
 
   beforeEach(() => {

@@ -157,6 +157,7 @@ describe('the plan of the tier base', () => {
       speculationControls: true,
       cgroups: 0,
       terminal: undefined,
+      writeExecutable: false,
       fds: { comms: 3, declared: [] },
     }).map(({ op }) => op);
   }

@@ -15,3 +15,10 @@ export function needsNamespaces(test: Mocha.Context, why: string): void {
   console.log(`      not in base: ${why}`);
   test.skip();
 }
+
+/** The same for a whole suite. */
+export function onlyWithNamespaces(why: string): void {
+  before(function () {
+    needsNamespaces(this, why);
+  });
+}
