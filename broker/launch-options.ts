@@ -76,3 +76,16 @@ function checkServices(services: unknown): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new OptionError('launch().services', `${twice} is there twice`);
 }
+
+/**
+ * Late, the filter is in force before its listener is with the broker: that very call would wait for an answer until gateTime.
+ *
+ * @throws OptionError
+ */
+export function checkHandover(executor: Executor, policy: Policy): void {
+  if (executor.kind !== 'node' || policy.sendsListener(executor.fds.comms)) return;
+  throw new OptionError(
+    'launch().policy',
+    `'${policy.name}' refuses sendmsg on comms, by which a Node program hands over the listener of its filter; add allowComms()`,
+  );
+}

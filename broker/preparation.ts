@@ -10,7 +10,7 @@ import { controlLimits } from './group-limits.js';
 import { Held } from './held.js';
 import { type ResolvedHooks, resolveHooks } from './hooks.js';
 import { canInspect, kernelFeatures } from './kernel.js';
-import { checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
+import { checkHandover, checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
 import type { Layer, Tier } from './layers.js';
 import { leaseUid } from './lease.js';
 import type { ResolvedLimits } from './limits.js';
@@ -78,6 +78,7 @@ export async function prepare(
     holdFds(held, executor.fds, file);
     const limits = resolveLimits(options.limits);
     const hooks = resolveHooks(options.hooks, options.policy);
+    checkHandover(executor, options.policy);
     const identity = chooseIdentity(held);
     const ownAccount = identity.kind === 'root';
     held.add(promiseFds(limits.openFiles, ownAccount));

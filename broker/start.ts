@@ -1,6 +1,7 @@
 /** What of a plan depends on the executor: what is run, what it sees, when its filter comes into force. */
 import { join } from 'node:path';
 import { packageRoot } from '../native/locate.js';
+import { COMMS_FD } from '../protocols/handshake.js';
 import { extraFds, type FdLayout } from './declared-fds.js';
 import type { Executor, NodeExecutor, ProgramExecutor } from './executor.js';
 import { firstExecOf } from './first-exec.js';
@@ -103,9 +104,12 @@ async function startProgram(executor: ProgramExecutor, { compiled, limits, ident
   };
 }
 
-/** It is close-on-exec, so that any number will do which nothing else has. */
+/** It is close-on-exec, so that any number will do which nothing else has; behind the highest there may be none. */
 function freeNumber({ comms, placed }: FdLayout): number {
-  return Math.max(comms === 'none' ? 2 : comms, ...placed.map(({ number }) => number)) + 1;
+  const taken = new Set([comms, ...placed.map(({ number }) => number)]);
+  let free = COMMS_FD + 1;
+  while (taken.has(free)) free++;
+  return free;
 }
 
 /**

@@ -49,7 +49,9 @@ export function resolve(draft: Draft): RulePolicy {
   const fallback = fallbackOf(draft.defaultAction);
   const decisions = new Map<SyscallName, Expression>();
   for (const [syscall, list] of entriesBySyscall(entries)) {
-    const decision = list.reduceRight((next, { rule }) => sequence(rule, next), decideBy(fallback, syscall));
+    // What a rule passes on once it passes on again: a word that is said twice has its rules once.
+    const rules = [...new Set(list.map(({ rule }) => rule))];
+    const decision = rules.reduceRight<Expression>((next, rule) => sequence(rule, next), decideBy(fallback, syscall));
     decisions.set(syscall, decision);
     problems.push(...undecidable(syscall, list, decision));
   }

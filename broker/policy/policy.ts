@@ -1,10 +1,12 @@
 import { COMMS_FD } from '../../protocols/handshake.js';
+import { MSG } from './abi.js';
 import { ANSWER_VIOLATION, encodeAnswer } from './answers.js';
 import { ProgramTooLong } from './bpf/assembler.js';
 import { compile, NO_SUCH_SYSCALL } from './bpf/compiler.js';
 import { violation } from './bpf/dsl.js';
-import { type Answer, canAllow, type Expression, leaves } from './bpf/nodes.js';
+import { type Answer, canAllow, type Expression, isChoice, leaves } from './bpf/nodes.js';
 import { printExpression } from './bpf/printer.js';
+import { ALL } from './bpf/regions.js';
 import { check } from './check.js';
 import { type CommsNumber, withComms } from './comms-number.js';
 import { decisionOf } from './decision.js';
@@ -130,6 +132,20 @@ export class Policy {
     const decision = this.#decisions.get(syscall) ?? decisionOf(this.#definition, syscall);
     this.#decisions.set(syscall, decision);
     return decision;
+  }
+
+  /**
+   * Whether a filter of it that comes into force late lets its own listener through, which the sandboxee sends on comms.
+   * Where it does not, that very call waits for an answer that nobody can give.
+   *
+   * @param comms the number of the comms fd inside
+   */
+  sendsListener(comms: CommsNumber): boolean {
+    if (comms === 'none') return false;
+    const call = new Point([BigInt(comms), 0n, BigInt(MSG.MSG_NOSIGNAL)], comms);
+    let decision = this.decision('sendmsg');
+    while (isChoice(decision)) decision = call.of(decision.condition) === ALL ? decision.then : decision.otherwise;
+    return decision.kind === 'allow';
   }
 
   /** Whether the kernel resolves a path for the sandboxee. Such a policy needs a mount namespace or Landlock. */

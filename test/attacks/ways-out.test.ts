@@ -67,6 +67,7 @@ describe('another view of the world is a violation, whatever the policy says', (
   itAlwaysEnds([
     { call: ['unshare', 0x10000000], says: 'unshare(CLONE_NEWUSER)' },
     { call: ['unshare', 0x400], says: 'unshare(CLONE_FILES)' },
+    { call: ['unshare', 0x80], says: 'unshare(0x80)' },
     { call: ['setns', 4, 0x40000000], says: 'setns(4, CLONE_NEWNET)' },
     { call: ['clone', 0x10000011, 0, 0, 0, 0], says: 'clone(CLONE_NEWUSER|SIGCHLD, NULL, NULL, NULL, NULL)' },
     { call: ['mount', 'none', '/', 'tmpfs', 0, 0], says: /^mount\(0x[0-9a-f]+, "\/", / },

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +101,59 @@ static int map(int protection, int flags)
     return errno_unless(mmap(NULL, 4096, protection, flags, -1, 0) != MAP_FAILED);
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static __thread int own;
+static int arrived;
+
+static void *arrive(void *number)
+{
+    own = *(int *)number;
+    pthread_mutex_lock(&lock);
+    arrived += own;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&lock);
+    return &own == number ? NULL : number;
+}
+
+/* Mutex, condition, thread-local variable, result, join. */
+static int threads(void)
+{
+    pthread_t all[8];
+    int numbers[8];
+    for (int i = 0; i < 8; i++) {
+        numbers[i] = 1 << i;
+        int failed = pthread_create(&all[i], NULL, arrive, &numbers[i]);
+        if (failed != 0)
+            return failed;
+    }
+    pthread_mutex_lock(&lock);
+    while (arrived != 255)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+    for (int i = 0; i < 8; i++) {
+        void *result;
+        if (pthread_join(all[i], &result) != 0 || result != &numbers[i])
+            return EINVAL;
+    }
+    return own;
+}
+
+static int show(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    puts(path);
+    return strcmp(path, "/proc") == 0 ? FTW_SKIP_SUBTREE : FTW_CONTINUE;
+}
+
+/* Every path that there is, but for what is in /proc. */
+static int walk(void)
+{
+    return nftw("/", show, 16, FTW_PHYS | FTW_ACTIONRETVAL) == 0 ? fflush(stdout) : errno;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -131,5 +186,11 @@ int main(int argc, char **argv)
         return errno_unless(syscall(number, argc > 3 ? atol(argv[3]) : 0, argc > 4 ? atol(argv[4]) : 0, 0, 0, 0, 0) >= 0);
     if (strcmp(name, "speculation") == 0)
         return prctl(PR_GET_SPECULATION_CTRL, number, 0, 0, 0);
+    if (strcmp(name, "threads") == 0)
+        return threads();
+    if (strcmp(name, "walk") == 0)
+        return walk();
+    if (strcmp(name, "raise") == 0)
+        return raise(number);
     return 200;
 }

@@ -87,11 +87,17 @@ static bool numbers(void)
     return sallyport_send_text(&comms, room, at);
 }
 
+/* What can be read from that fd, or why nothing can. */
+static bool numbered(int fd)
+{
+    ssize_t size = read(fd, room, sizeof room);
+    return size >= 0 ? sallyport_send_text(&comms, room, (uint64_t)size) : sallyport_send_int32(&comms, errno);
+}
+
 static bool named(const char *name)
 {
     int fd = sallyport_fd(name);
-    ssize_t size = fd < 0 ? -1 : read(fd, room, sizeof room);
-    return size >= 0 ? sallyport_send_text(&comms, room, (uint64_t)size) : sallyport_send_int32(&comms, errno);
+    return fd < 0 ? sallyport_send_int32(&comms, errno) : numbered(fd);
 }
 
 static bool writes(const char *name)
@@ -121,6 +127,8 @@ int main(int argc, char **argv)
             done = numbers();
         else if (strncmp(what, "named:", 6) == 0)
             done = named(what + 6);
+        else if (strncmp(what, "number:", 7) == 0)
+            done = numbered(atoi(what + 7));
         else if (strncmp(what, "writes:", 7) == 0)
             done = writes(what + 7);
         else if (strncmp(what, "exit:", 5) == 0)

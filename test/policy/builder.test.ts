@@ -134,9 +134,39 @@ describe('PolicyBuilder', () => {
     expect(problemsOf(empty().allowEpollWait().allowEpoll())).to.deep.equal([]);
   });
 
+  it('makes no larger program of what says the same twice', () => {
+    const once = empty().allowRead().allowStat().allowSystemMalloc();
+    const twice = once.allowSystemMalloc().allowStat().allowRead();
+    expect(twice.build().compile().program).to.deep.equal(once.build().compile().program);
+  });
+
+  it('builds as often as it is asked, and what goes on from one builder goes on apart', () => {
+    const base = empty().allowRead();
+    const [first, second] = [base.allowWrite(), base.blockSyscallWithErrno('write', 'EPERM')];
+    const verdicts = [first, second, first, base].map((builder) => verdictsOf(builder.build())('write'));
+    expect(verdicts).to.deep.equal([ALLOW, errnoVerdict(1), ALLOW, NOTIFY]);
+  });
+
   it('lets a refused syscall have an errno, and nothing else', () => {
     const say = verdictsOf(empty().blockSyscallWithErrno('ptrace', 'EPERM').build());
     expect(say('ptrace')).to.deep.equal(errnoVerdict(1));
+  });
+
+  it('does not let a refused syscall be allowed in any combination with its errno', () => {
+    for (const name of ['ptrace', 'bpf'] as const) {
+      const blocked = empty().blockSyscallWithErrno(name, 'EPERM');
+      for (const builder of [
+        blocked.allowSyscall(name),
+        empty().allowSyscall(name).blockSyscallWithErrno(name, 'EPERM'),
+        blocked.addPolicyOnSyscall(name, allowWhen(arg(0).eq(0))),
+      ]) {
+        expect(
+          problemsOf(builder)
+            .map(({ message }) => message)
+            .join(),
+        ).to.include(`${name} is refused by every policy`);
+      }
+    }
   });
 
   it('keeps refused arguments of a syscall refused, whatever allows it', () => {
