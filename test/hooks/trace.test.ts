@@ -15,6 +15,7 @@ import {
 import { leakGate } from '../support/leak-gate.js';
 import { begin, perform } from '../support/puppet.js';
 import { numberOf } from '../support/syscalls.js';
+import { until } from '../support/until.js';
 import { beginCall, call, launchTraced, recording, requireViolation, TRACED } from './support.js';
 
 const { ENOSYS, EXDEV } = constants.errno;
@@ -103,6 +104,7 @@ describe('the hook trace', () => {
     const { hooks, asked } = recording(({ args }) => (args[0] === 1n ? first : 'allow'));
     await using sandboxee = await launchTraced({ ...hooks, traceTime: 30_000 });
     await perform(sandboxee, ({ attack }, number: number) => attack.storm(number, 1, 0), numberOf(TRACED));
+    await until(() => asked.some(({ args }) => args[0] === 1n));
     for (let time = 0; time < 5; time += 1) expect(await call(sandboxee, TRACED, 0, 0)).to.equal(20);
     expect(asked.filter(({ args }) => args[0] === 1n)).to.have.length(1);
     release({ errno: 'EPERM' });
