@@ -104,7 +104,7 @@ describe('the hook trace', () => {
     const { hooks, asked } = recording(({ args }) => (args[0] === 1n ? first : 'allow'));
     await using sandboxee = await launchTraced({ ...hooks, traceTime: 30_000 });
     await perform(sandboxee, ({ attack }, number: number) => attack.storm(number, 1, 0), numberOf(TRACED));
-    await until(() => asked.some(({ args }) => args[0] === 1n));
+    await until(() => asked.some(({ args }) => args[0] === 1n), 'the first was asked about');
     for (let time = 0; time < 5; time += 1) expect(await call(sandboxee, TRACED, 0, 0)).to.equal(20);
     expect(asked.filter(({ args }) => args[0] === 1n)).to.have.length(1);
     release({ errno: 'EPERM' });
