@@ -3,10 +3,12 @@ import * as native from '../native/broker.js';
 import { Seal } from '../native/shared.js';
 import { type RingOffer, ringDefaults } from '../protocols/ring.js';
 
+/** Of the host and not of this moment: whoever binds the broker to one CPU may bind the sandboxee to another. */
+const SPIN = availableParallelism() > 1 ? ringDefaults.spin : 0;
+
 /** For a sandboxee that runs our SDK: no other program reads an offer. */
 export function ringOffer(): RingOffer {
-  const spin = availableParallelism() > 1 ? ringDefaults.spin : 0;
-  return { kind: 'offer', ...ringDefaults, spin, make: makeRingMemory };
+  return { kind: 'offer', ...ringDefaults, spin: SPIN, make: makeRingMemory };
 }
 
 export function makeRingMemory(size: number): number {

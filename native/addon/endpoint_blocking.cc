@@ -107,7 +107,7 @@ Napi::Value Endpoint::ReceiveSync(const Napi::CallbackInfo& info) {
     if (ReadsRing()) ReadRecords();
     if (QueuedBytes() == 0) continue;
     // The answer that we wait for may be to what is still queued.
-    const int error = FlushAll(budget_);
+    const int error = FlushAll(SIZE_MAX);
     if (error != 0 && error != EAGAIN) FailSending(error);
   }
   SettleRing();

@@ -110,6 +110,7 @@ bool Endpoint::MaySpin(uint64_t now) {
 void Endpoint::SettleRing() {
   spinning_ = false;
   if (closed_ || !ReadsRing() || poll_ == nullptr) return;
+  if (ring_->wantsFlush()) WakeUp();
   if (!Reading()) {
     ring_->StayAwake();
     return;

@@ -61,6 +61,7 @@ int RingLink::Flush(int socket, size_t budget) {
 
 int RingLink::Push(int socket, const uint8_t* bytes, size_t length, OwnedFds& fds, size_t& pushed) {
   wantsSocket_ = false;
+  wantsRoom_ = false;
   if (!reading_) return EAGAIN;
   // Nobody sends more than one with a frame, and the peer would take it for an attack.
   if (fds.size() > 1) return EINVAL;
@@ -68,6 +69,7 @@ int RingLink::Push(int socket, const uint8_t* bytes, size_t length, OwnedFds& fd
     if (!writer_.Refresh()) return EPROTO;
     if (writer_.room() == 0) {
       const int error = AwaitRoom();
+      wantsRoom_ = error == EAGAIN;
       if (error != 0) return error;
     }
     if (!fds.empty()) {

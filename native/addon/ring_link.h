@@ -37,6 +37,8 @@ class RingLink {
   bool empty() const { return queue_.empty(); }
   // What is next waits until the socket takes a record.
   bool wantsSocket() const { return wantsSocket_; }
+  // Something is queued, and nobody will tell us that it can go on: the budget was used up.
+  bool wantsFlush() const { return reading_ && !queue_.empty() && !wantsSocket_ && !wantsRoom_; }
   ChunkQueue& queue() { return queue_; }
 
   struct Taken {
@@ -91,6 +93,7 @@ class RingLink {
   bool writing_ = false;
   bool reading_ = false;
   bool wantsSocket_ = false;
+  bool wantsRoom_ = false;
   bool frozen_ = false;
   bool truncated_ = false;
   int socketError_ = 0;
