@@ -95,6 +95,7 @@ void Endpoint::Start(const Napi::CallbackInfo& info) {
   started_ = true;
   if (!referenced_) poll_->Unref();
   if (HasUnreported()) WakeUp();
+  SettleRing();
   UpdatePolling();
 }
 
@@ -108,6 +109,7 @@ void Endpoint::Resume(const Napi::CallbackInfo&) {
   stalled_ = false;
   reoffer_ = true;
   if (HasUnreported()) WakeUp();
+  SettleRing();
   UpdatePolling();
 }
 
