@@ -87,6 +87,11 @@ export interface NativeEndpoint {
   mapRing(fd: number, options: RingOptions): void;
   writeRing(): void;
   readRing(): void;
+  /**
+   * While `onBatch` runs, once it has looked at all of the slab: copies what follows out of the ring into `target`, from `from` to
+   * `to` at most, within the turn's budget. Returns how many bytes; 0 where there is no ring.
+   */
+  pull(target: Uint8Array, from: number, to: number): number;
   /** The peer does without: what was queued goes to the socket. */
   dropRing(): void;
   /** Both directions. */

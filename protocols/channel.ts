@@ -55,7 +55,7 @@ export class Channel {
     this.#onViolation = once(options.onViolation);
     this.#transport = transport;
     const { role, phase = 'open' } = options;
-    this.#intake = new Intake(transport.slab, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
+    this.#intake = new Intake(transport, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
       this.#onFrame(frame, rule),
     );
     if (phase !== 'open' && phase !== 'start-up') this.#notYet = new ClosedError(NOT_YET);

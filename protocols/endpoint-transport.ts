@@ -61,6 +61,8 @@ export class EndpointTransport implements Transport {
     return this.endpoint.write(bytes, fds);
   }
 
+  readonly pull = (target: Uint8Array, from: number, to: number): number => this.endpoint.pull(target, from, to);
+
   get ring(): RingCarrier {
     return this.endpoint;
   }

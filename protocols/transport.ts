@@ -44,6 +44,12 @@ export interface Transport {
   /** Blocks until all that is queued and `bytes` are sent. */
   writeSync?(bytes: Uint8Array, fds: number[], timeoutMs: number): void;
 
+  /**
+   * While `onBatch` runs, and once it has looked at all that is in the slab: what follows, straight into `target`, from `from` to
+   * `to` at most. Returns how many bytes, 0 where there are none now.
+   */
+  readonly pull?: (target: Uint8Array, from: number, to: number) => number;
+
   /** Absent where there is no shared memory to change over to. */
   readonly ring?: RingCarrier;
 }

@@ -40,6 +40,7 @@ Napi::Function Endpoint::Define(Napi::Env env, const Methods& more) {
       InstanceMethod("unref", &Endpoint::UnrefLoop),     InstanceMethod("write", &Endpoint::Write),
       InstanceMethod("mapRing", &Endpoint::MapRing),     InstanceMethod("writeRing", &Endpoint::WriteRing),
       InstanceMethod("readRing", &Endpoint::ReadRing),   InstanceMethod("dropRing", &Endpoint::DropRing),
+      InstanceMethod("pull", &Endpoint::Pull),
       InstanceMethod("shutdown", &Endpoint::Shutdown),   InstanceMethod("close", &Endpoint::Close),
       InstanceAccessor<&Endpoint::Queued>("queued"),
   };

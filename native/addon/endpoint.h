@@ -56,6 +56,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   void WriteSync(const Napi::CallbackInfo& info);
   Napi::Value ReceiveSync(const Napi::CallbackInfo& info);
   Napi::Value Queued(const Napi::CallbackInfo& info);
+  Napi::Value Pull(const Napi::CallbackInfo& info);
   void MapRing(const Napi::CallbackInfo& info);
   void WriteRing(const Napi::CallbackInfo& info);
   void ReadRing(const Napi::CallbackInfo& info);
@@ -74,8 +75,9 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   int FlushAll(size_t budget);
   short SendingEvents() const;
   void ReadWithinBudget();
-  Gathered Gather(size_t allowance);
-  Gathered GatherRing(size_t allowance);
+  // At most as much as the turn allows.
+  Gathered Gather();
+  Gathered GatherRing();
   // Calls onBatch in a callback scope of its own; microtasks run once the slab is in order again.
   void DeliverFromLoop(OwnedFds fds, int status);
   // Calls onBatch and applies what it returns. Throws what it throws.
@@ -130,6 +132,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
 
   // Bytes at the front of the slab, left over included.
   size_t filled_ = 0;
+  // What may still be read on this turn.
+  size_t allowance_ = 0;
   bool started_ = false;
   bool referenced_ = true;
   bool paused_ = false;

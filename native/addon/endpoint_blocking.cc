@@ -90,7 +90,8 @@ Napi::Value Endpoint::ReceiveSync(const Napi::CallbackInfo& info) {
     ThrowIfClosed(env);
     if (ended_) throw SystemError(env, ENOTCONN, "receiveSync", "the end of the connection was already reported");
     Gathered gathered;
-    if (pendingEnd_ == kStatusOpen) gathered = Gather(budget_);
+    allowance_ = budget_;
+    if (pendingEnd_ == kStatusOpen) gathered = Gather();
     if (gathered.bytes > 0 || !gathered.fds.empty() || gathered.truncated) {
       Deliver(std::move(gathered.fds), gathered.truncated ? kStatusControlTruncated : kStatusOpen);
       break;

@@ -83,12 +83,12 @@ int Endpoint::FlushAll(size_t budget) {
 }
 
 void Endpoint::ReadWithinBudget() {
-  size_t allowance = budget_;
+  allowance_ = budget_;
   bool dry = false;
-  while (Reading() && allowance > 0 && !dry) {
+  while (Reading() && allowance_ > 0 && !dry) {
     if (pendingEnd_ == kStatusOpen) {
-      Gathered gathered = Gather(allowance);
-      allowance -= std::min(allowance, gathered.bytes);
+      Gathered gathered = Gather();
+      allowance_ -= std::min(allowance_, gathered.bytes);
       dry = gathered.dry;
       const int status = gathered.truncated ? kStatusControlTruncated : kStatusOpen;
       if (gathered.bytes > 0 || !gathered.fds.empty() || status != kStatusOpen) {
@@ -101,8 +101,8 @@ void Endpoint::ReadWithinBudget() {
   }
 }
 
-Endpoint::Gathered Endpoint::Gather(size_t allowance) {
-  if (ReadsRing()) return GatherRing(allowance);
+Endpoint::Gathered Endpoint::Gather() {
+  if (ReadsRing()) return GatherRing();
   Gathered gathered;
   const Bytes slab = Slab();
   if (filled_ >= slab.length) {
@@ -110,9 +110,9 @@ Endpoint::Gathered Endpoint::Gather(size_t allowance) {
     gathered.dry = true;
     return gathered;
   }
-  while (!gathered.dry && filled_ < slab.length && gathered.bytes < allowance &&
+  while (!gathered.dry && filled_ < slab.length && gathered.bytes < allowance_ &&
          gathered.fds.size() < kEnoughFds) {
-    const size_t room = std::min(slab.length - filled_, allowance - gathered.bytes);
+    const size_t room = std::min(slab.length - filled_, allowance_ - gathered.bytes);
     const Received received = Receive(fd_, slab.data + filled_, room, gathered.fds);
     filled_ += received.bytes;
     gathered.bytes += received.bytes;

@@ -74,7 +74,7 @@ void Endpoint::ReadRecords() {
   if (fault != RingFault::None) BreakRing(fault);
 }
 
-Endpoint::Gathered Endpoint::GatherRing(size_t allowance) {
+Endpoint::Gathered Endpoint::GatherRing() {
   Gathered gathered;
   const Bytes slab = Slab();
   if (filled_ >= slab.length) {
@@ -82,7 +82,7 @@ Endpoint::Gathered Endpoint::GatherRing(size_t allowance) {
     gathered.dry = true;
     return gathered;
   }
-  RingLink::Taken taken = ring_->Take(fd_, slab.data + filled_, std::min(slab.length - filled_, allowance));
+  RingLink::Taken taken = ring_->Take(fd_, slab.data + filled_, std::min(slab.length - filled_, allowance_));
   filled_ += taken.bytes;
   gathered.bytes = taken.bytes;
   gathered.fds = std::move(taken.fds);
@@ -97,6 +97,24 @@ Endpoint::Gathered Endpoint::GatherRing(size_t allowance) {
     pendingEnd_ = sendError_ == EPROTO ? kStatusRing - int(RingFault::Index) : -sendError_;
   }
   return gathered;
+}
+
+// For onBatch: the rest of a large frame goes where it belongs, and not by way of the slab.
+Napi::Value Endpoint::Pull(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ThrowIfClosed(env);
+  const Bytes target = BytesArgument(info[0], "target");
+  const size_t from = size_t(IntegerArgument(info[1], "from", 0, int64_t(target.length)));
+  const size_t to = size_t(IntegerArgument(info[2], "to", int64_t(from), int64_t(target.length)));
+  if (!delivering_ || !ReadsRing() || pendingEnd_ != kStatusOpen) return Napi::Number::New(env, 0);
+  const RingLink::Taken taken = ring_->Take(fd_, target.data + from, std::min(to - from, allowance_));
+  allowance_ -= taken.bytes;
+  if (taken.fault != RingFault::None) {
+    BreakRing(taken.fault);
+  } else if (!taken.fds.empty()) {
+    BreakRing(RingFault::FdPosition);
+  }
+  return Napi::Number::New(env, double(taken.bytes));
 }
 
 void Endpoint::NoteTraffic() { spin_.Traffic(Spin::Now()); }
