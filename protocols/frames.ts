@@ -1,5 +1,5 @@
 import { checkLength, type FrameRule, frameRule } from './frame-rules.js';
-import { MiB } from './units.js';
+import { KiB, MiB } from './units.js';
 
 /**
  * A frame is `{u32 tag, u64 length}`, little-endian, and `length` bytes of payload: Sandbox2's framing. The same bytes
@@ -35,6 +35,9 @@ export type FrameSink = (
 
 /** More of what follows the slab, straight to where it belongs: `Transport.pull`. */
 export type Pull = (target: Uint8Array, from: number, to: number) => number;
+
+/** A frame of more bytes that is not whole is gathered apart at once where it can be pulled: each byte is copied once less. */
+const PULLED = 16 * KiB;
 
 /** Where a large frame is gathered at first; untouched, it is address space and no memory. */
 const FIRST_ROOM = MiB;
@@ -95,7 +98,7 @@ export class FrameParser {
         continue;
       }
       this.#mayClaimFd = rule.carriesFd;
-      if (HEADER_SIZE + length <= this.#slab.length) return at;
+      if (HEADER_SIZE + length <= (this.#pull ? PULLED : this.#slab.length)) return at;
       this.#largeTag = tag;
       this.#largeLength = length;
       this.#arrived = 0;

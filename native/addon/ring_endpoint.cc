@@ -11,6 +11,8 @@ namespace {
 // In one go, between which the loop looks at everything else.
 constexpr uint64_t kSpinStep = 5'000;
 constexpr uint32_t kLooksPerClock = 16;
+// By way of the slab, which stays in the cache; the rest of a large frame is pulled.
+constexpr size_t kBatchBytes = 32 * 1024;
 constexpr int64_t kLongestSpin = 1'000'000;
 
 }  // namespace
@@ -82,7 +84,7 @@ Endpoint::Gathered Endpoint::GatherRing() {
     gathered.dry = true;
     return gathered;
   }
-  RingLink::Taken taken = ring_->Take(fd_, slab.data + filled_, std::min(slab.length - filled_, allowance_));
+  RingLink::Taken taken = ring_->Take(fd_, slab.data + filled_, std::min({slab.length - filled_, allowance_, kBatchBytes}));
   filled_ += taken.bytes;
   gathered.bytes = taken.bytes;
   gathered.fds = std::move(taken.fds);
