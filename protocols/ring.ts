@@ -22,7 +22,7 @@ export interface RingOffer {
 /** `accept` is the sandboxee's. Without either, everything goes over the socket. */
 export type RingChoice = RingOffer | { readonly kind: 'accept' };
 
-export const ringDefaults = { after: 128, capacity: MiB, spin: 100_000 } as const;
+export const ringDefaults = { after: 128, capacity: 4 * MiB, spin: 100_000 } as const;
 
 /** What is before the rings in their memory. */
 const CONTROL = 64 * KiB;
