@@ -144,6 +144,8 @@ const ATTACKS: readonly Attack[] = [
       memory?.writeBigUInt64LE(2n ** 40n, own);
       memory?.writeUInt32LE(0, own + 256);
       attack.sendWithFds(3, Buffer.alloc(8, 0xff), []);
+      // Its own next frame would put the head right again.
+      for (;;);
     },
   },
   {
