@@ -5,8 +5,8 @@ import { benchComms } from './comms.js';
 import { benchFilter } from './filter.js';
 import { benchKill } from './kill.js';
 import { benchLaunch } from './launch.js';
-import { benchRun } from './run.js';
 import { benchRing } from './ring.js';
+import { benchRun } from './run.js';
 
 const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
 

@@ -292,7 +292,7 @@ export class Channel {
 
   /** Once the gate is shut; and a peer that no longer receives is found out by whoever sends. */
   #offerRing(): void {
-    if (this.#sendingEnded !== null || this.#notYet !== null) return;
+    if (this.#sendingEnded !== null || this.#intake.phase !== 'open') return;
     try {
       this.#ring.offer();
     } catch {

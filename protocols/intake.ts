@@ -24,12 +24,11 @@ export class Intake {
   readonly #frame: Frame;
   readonly #unclaimed: number[] = [];
 
-  constructor(slab: Buffer, maxMessage: number, role: Role, phase: Phase, fds: FdOperations, onFrame: OnFrame) {
   constructor(
     { slab, pull }: Pick<Transport, 'slab' | 'pull'>,
     maxMessage: number,
     role: Role,
-    phase: FrameRule['phase'],
+    phase: Phase,
     fds: FdOperations,
     onFrame: OnFrame,
   ) {
