@@ -101,11 +101,11 @@ export class RingUpgrade {
     const offered = frame.takeFd();
     const carrier = this.#choice?.kind === 'accept' ? this.#carrier : undefined;
     const fd = carrier && this.#map(carrier, () => offered, capacity, spin);
-    if (carrier === undefined) closeEventually(this.#fds, offered);
+    // Mapped or not. `map` has closed it where it could not.
+    if (carrier === undefined || fd !== undefined) closeEventually(this.#fds, offered);
     this.#outbox.frame(Tag.RingAnswer, Buffer.of(fd === undefined ? 0 : 1));
     this.#outbox.flush();
     if (carrier === undefined || fd === undefined) return;
-    closeEventually(this.#fds, fd);
     carrier.readRing();
     carrier.writeRing();
   }
