@@ -153,7 +153,7 @@ size_t RingLink::FetchFds(int socket, size_t count, RingFault& fault) {
 RingFault RingLink::ReadSocket(int socket) {
   RingFault fault = RingFault::None;
   for (size_t reads = 0; reads < kReadsPerTurn && wantsRecords(); reads++) {
-    if (ReadOnce(socket, fault) == Read::Dry || fault != RingFault::None) break;
+    if (ReadOnce(socket, fault) != Read::Some || fault != RingFault::None) break;
   }
   return fault;
 }
@@ -179,9 +179,10 @@ RingLink::Read RingLink::ReadOnce(int socket, RingFault& fault) {
   const size_t before = records_.positions().size();
   fault = records_.Feed(bytes, received.bytes, fds.size(), reader_.tail(), reader_.head(), memory_.capacity());
   if (fault != RingFault::None) return Read::Dry;
+  const bool last = received.bytes < sizeof bytes && !received.carriedFds;
   if (records_.positions().size() > before) held_.push_back(std::move(loose_.empty() ? fds : loose_));
   else if (!fds.empty()) loose_ = std::move(fds);
-  return Read::Some;
+  return last ? Read::Last : Read::Some;
 }
 
 bool RingLink::Sleep() {

@@ -72,7 +72,8 @@ class RingLink {
   void TellCpu(uint32_t cpu) { writer_.TellCpu(cpu); }
 
  private:
-  enum class Read { Some, Dry };
+  // Last: some, and no more behind it when it was read.
+  enum class Read { Some, Last, Dry };
 
   int Push(int socket, const uint8_t* bytes, size_t length, OwnedFds& fds, size_t& pushed);
   int AwaitRoom();
