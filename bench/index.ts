@@ -5,6 +5,7 @@ import { benchComms } from './comms.js';
 import { benchFilter } from './filter.js';
 import { benchKill } from './kill.js';
 import { benchLaunch } from './launch.js';
+import { benchRing } from './ring.js';
 import { benchRun } from './run.js';
 
 const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
@@ -26,6 +27,16 @@ program
     if (process.env[ON_ONE_CPU] === undefined) process.exitCode = againOnOneCpu();
     else await benchComms(rounds, trips);
   });
+
+program
+  .command('ring')
+  .description('bytes there and back over comms, from 8 B to 1 MiB, against child_process.fork and worker_threads')
+  .option('--rounds <n>', 'rounds', Number, 7)
+  .option('--cpus <n>', 'both processes on one CPU, or each on its own', '2')
+  .option('--sizes <list>', 'bytes, separated by commas', '8,256,4096,65536,1048576')
+  .action(({ rounds, cpus, sizes }: { rounds: number; cpus: string; sizes: string }) =>
+    benchRing(rounds, sizes.split(',').map(Number), cpus === '1' ? 1 : 2),
+  );
 
 program
   .command('filter')

@@ -28,6 +28,7 @@ import { Sampler } from './process/sampler.js';
 import { bufferOperations, receivedFds } from './received-fds.js';
 import { Reports } from './reports.js';
 import type { Aftermath, Ending, Result, SyscallOffence } from './result.js';
+import { ringOffer } from './ring-offer.js';
 import { openFilesLimit } from './rlimits.js';
 import type { Sandboxee } from './sandboxee.js';
 import { type Sealed, type Sealing, sealBeforeExec, sealLate } from './seal.js';
@@ -95,6 +96,7 @@ export class Session {
         phase: firstPhase(preparation.mode, preparation.hooks),
         fds: receivedFds,
         buffers: this.pool,
+        ring: preparation.mode === 'late' ? ringOffer() : undefined,
         onViolation: ({ message }) => {
           this.#monitor?.report();
           this.#verdict.violated({ kind: 'protocol', detail: message });

@@ -36,7 +36,8 @@ export const Seal = { Seal: 1, Shrink: 2, Grow: 4, Write: 8, FutureWrite: 16 } a
  * are the callee's from here on, also when it throws. Returns how many bytes it consumed; the rest moves to the front.
  *
  * `status`: 0 open; 1 end of file; -errno of a receive (or, once nothing is left to read, of a send) that failed for
- * good; -1000 fds were lost because this process could not take them. Anything but 0 is the last call.
+ * good; -1000 fds were lost because this process could not take them; below that, the peer broke the ring. Anything but 0 is
+ * the last call.
  */
 export type OnBatch = (filled: number, fds: number[] | null, status: number) => number;
 
@@ -47,6 +48,15 @@ export interface EndpointOptions {
   budget: number;
   /** The fd is left open for good: inside a sandboxee its number must never become free. */
   keepFd: boolean;
+}
+
+export interface RingOptions {
+  /** Bytes of one direction: a power of two. */
+  capacity: number;
+  /** Which of the two sides this one is. */
+  broker: boolean;
+  /** Nanoseconds to look for more before sleeping; 0 where there is but one CPU. */
+  spin: number;
 }
 
 export interface NativeEndpoint {
@@ -69,6 +79,21 @@ export interface NativeEndpoint {
   receiveSync(timeoutMs: number): boolean;
   /** Bytes that the kernel has not taken. It has no bound of its own. */
   readonly queued: number;
+  /**
+   * Maps a sealed memfd of 64 KiB and twice the capacity. The fd stays the caller's. From `writeRing` on, what is written goes
+   * to the ring, and is queued until both sides read there. From `readRing` on the ring is read, and the socket carries
+   * only doorbells, fds and the end. A peer that breaks the ring is status -1001 and below.
+   */
+  mapRing(fd: number, options: RingOptions): void;
+  writeRing(): void;
+  readRing(): void;
+  /**
+   * While `onBatch` runs, once it has looked at all of the slab: copies what follows out of the ring into `target`, from `from` to
+   * `to` at most, within the turn's budget. Returns how many bytes; 0 where there is no ring.
+   */
+  pull(target: Uint8Array, from: number, to: number): number;
+  /** The peer does without: what was queued goes to the socket. */
+  dropRing(): void;
   /** Both directions. */
   shutdown(): void;
   /** Drops what is queued, and closes the socket unless `keepFd`. Idempotent; also inside a callback. */

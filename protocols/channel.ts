@@ -12,6 +12,7 @@ import { Intake } from './intake.js';
 import { type ChannelLimits, resolveLimits } from './limits.js';
 import { Outbox } from './outbox.js';
 import { PendingReceive } from './pending-receive.js';
+import { RingUpgrade, ringFault } from './ring.js';
 import { Tag } from './tags.js';
 import { Throttle } from './throttle.js';
 import { BatchStatus, describeEnd, type Transport } from './transport.js';
@@ -40,6 +41,7 @@ export class Channel {
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   readonly #throttle: Throttle;
+  readonly #ring: RingUpgrade;
   readonly #onViolation: (error: ProtocolError) => void;
   #ended: SallyportError | null = null;
   #sendingEnded: SallyportError | null = null;
@@ -53,7 +55,7 @@ export class Channel {
     this.#onViolation = once(options.onViolation);
     this.#transport = transport;
     const { role, phase = 'open' } = options;
-    this.#intake = new Intake(transport.slab, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
+    this.#intake = new Intake(transport, this.limits.maxMessage, role, phase, this.fds, (frame, rule) =>
       this.#onFrame(frame, rule),
     );
     if (phase !== 'open' && phase !== 'start-up') this.#notYet = new ClosedError(NOT_YET);
@@ -67,6 +69,7 @@ export class Channel {
         this.#calls.onDrain();
       },
     );
+    this.#ring = new RingUpgrade(transport.ring, options.ring, this.#outbox, this.fds);
     this.buffers = new BufferExchange(options, this.limits, this.fds, this.#outbox);
     this.#throttle = new Throttle(transport, this.#inbox, this.buffers);
     transport.onBatch = (filled, fds, status) => this.#onBatch(filled, fds, status);
@@ -138,6 +141,8 @@ export class Channel {
       encoder.drop?.(value);
       return error === this.#sendingEnded ? rejected(error) : Promise.reject(error);
     }
+    this.#ring.count();
+    if (this.#ring.due) this.#offerRing();
     return this.#outbox.accept();
   }
 
@@ -252,6 +257,12 @@ export class Channel {
       }
       return filled;
     }
+    const broken = ringFault(status);
+    if (broken !== null) {
+      for (const fd of fds ?? []) closeEventually(this.fds, fd);
+      this.#violated(broken);
+      return filled;
+    }
     let consumed: number;
     this.buffers.beginBatch();
     try {
@@ -263,14 +274,30 @@ export class Channel {
     // Frames that had arrived can still be received.
     if (status !== BatchStatus.Open) this.#end(new PeerGone(describeEnd(status)));
     else this.#throttle.regulate();
+    if (this.#ring.due) this.#offerRing();
     return consumed;
   }
 
   #onFrame(frame: Frame, rule: FrameRule): void {
+    this.#ring.count();
     if (frame.tag === Tag.Go) this.opened();
+    if (frame.tag === Tag.RingOffer || frame.tag === Tag.RingAnswer) {
+      this.#ring.handle(frame);
+      return;
+    }
     if (rule.exchange && this.buffers.handle(frame)) return;
     if (rule.calls) this.#calls.onFrame(frame);
     else this.#inbox.deliver(frame);
+  }
+
+  /** Once the gate is shut; and a peer that no longer receives is found out by whoever sends. */
+  #offerRing(): void {
+    if (this.#sendingEnded !== null || this.#intake.phase !== 'open') return;
+    try {
+      this.#ring.offer();
+    } catch {
+      // See above.
+    }
   }
 
   /** Both directions may still hold what arrived before: receives go on until the end of file is read. */

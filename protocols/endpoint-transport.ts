@@ -1,6 +1,6 @@
 import { type NativeEndpoint, type SharedBinding, shared } from '../native/shared.js';
 import { defaultLimits } from './limits.js';
-import type { OnBatch, Transport } from './transport.js';
+import type { OnBatch, RingCarrier, Transport } from './transport.js';
 
 export interface EndpointOptions {
   /** Bytes. */
@@ -59,6 +59,12 @@ export class EndpointTransport implements Transport {
 
   write(bytes: Uint8Array, fds: number[]): number {
     return this.endpoint.write(bytes, fds);
+  }
+
+  readonly pull = (target: Uint8Array, from: number, to: number): number => this.endpoint.pull(target, from, to);
+
+  get ring(): RingCarrier {
+    return this.endpoint;
   }
 
   shutdown(): void {

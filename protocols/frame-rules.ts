@@ -88,6 +88,8 @@ const rules = new Map<number, FrameRule>([
   [Tag.Listen, call(8)],
   [Tag.EventsEnded, call(8)],
   [Tag.Release, call(4)],
+  [Tag.RingOffer, rule(12, 'broker', 'open', true)],
+  [Tag.RingAnswer, rule(1, 'sandboxee', 'open')],
   [Tag.Hello, rule([10, 4 * KiB], 'sandboxee', 'handshake')],
   [Tag.Filter, rule(filterSize, 'broker', 'handshake')],
   [Tag.Listener, rule(0, 'sandboxee', 'handshake', true)],

@@ -1,4 +1,5 @@
 import { checkLength, type FrameRule, frameRule } from './frame-rules.js';
+import { KiB, MiB } from './units.js';
 
 /**
  * A frame is `{u32 tag, u64 length}`, little-endian, and `length` bytes of payload: Sandbox2's framing. The same bytes
@@ -32,14 +33,24 @@ export type FrameSink = (
   owned: boolean,
 ) => void;
 
+/** More of what follows the slab, straight to where it belongs: `Transport.pull`. */
+export type Pull = (target: Uint8Array, from: number, to: number) => number;
+
+/** A frame of more bytes that is not whole is gathered apart at once where it can be pulled: each byte is copied once less. */
+const PULLED = 16 * KiB;
+
+/** Where a large frame is gathered at first; untouched, it is address space and no memory. */
+const FIRST_ROOM = MiB;
+
 /**
  * Cuts batches of a reused slab into frames. A frame that fits the slab waits there until it is whole. A larger one is
- * gathered in a buffer that at most doubles what has really arrived: the peer's word allocates nothing.
+ * gathered in a buffer that at most doubles what has really arrived, or is a constant: the peer's word allocates nothing.
  */
 export class FrameParser {
   readonly #slab: Buffer;
   readonly #maxMessage: number;
   readonly #sink: FrameSink;
+  readonly #pull: Pull | undefined;
   #stopped = false;
   #mayClaimFd = false;
 
@@ -48,7 +59,8 @@ export class FrameParser {
   #largeLength = 0;
   #arrived = 0;
 
-  constructor(slab: Buffer, maxMessage: number, sink: FrameSink) {
+  constructor(slab: Buffer, maxMessage: number, sink: FrameSink, pull?: Pull) {
+    this.#pull = pull;
     this.#slab = slab;
     this.#maxMessage = maxMessage;
     this.#sink = sink;
@@ -86,11 +98,11 @@ export class FrameParser {
         continue;
       }
       this.#mayClaimFd = rule.carriesFd;
-      if (HEADER_SIZE + length <= this.#slab.length) return at;
+      if (HEADER_SIZE + length <= (this.#pull ? PULLED : this.#slab.length)) return at;
       this.#largeTag = tag;
       this.#largeLength = length;
       this.#arrived = 0;
-      this.#large = Buffer.allocUnsafeSlow(Math.min(length, this.#slab.length));
+      this.#large = Buffer.allocUnsafeSlow(Math.min(length, this.#pull ? FIRST_ROOM : this.#slab.length));
       at = this.#gather(start, filled);
     }
     return filled;
@@ -98,9 +110,15 @@ export class FrameParser {
 
   #gather(from: number, filled: number): number {
     const take = Math.min(filled - from, this.#largeLength - this.#arrived);
-    const target = this.#room(this.#arrived + take);
+    let target = this.#room(this.#arrived + take);
     this.#slab.copy(target, this.#arrived, from, from + take);
     this.#arrived += take;
+    while (this.#pull && this.#arrived < this.#largeLength) {
+      target = this.#room(this.#arrived + 1);
+      const pulled = this.#pull(target, this.#arrived, target.length);
+      if (pulled === 0) break;
+      this.#arrived += pulled;
+    }
     if (this.#arrived === this.#largeLength) {
       const rule = frameRule(this.#largeTag);
       this.#large = null;

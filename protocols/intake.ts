@@ -4,6 +4,7 @@ import { Frame } from './frame.js';
 import type { FrameRule, Phase, Role } from './frame-rules.js';
 import { FrameParser } from './frames.js';
 import { tagName } from './tags.js';
+import type { Transport } from './transport.js';
 
 /** The frame is used again for the next one: take what it has, or detach() it. */
 export type OnFrame = (frame: Frame, rule: FrameRule) => void;
@@ -23,16 +24,28 @@ export class Intake {
   readonly #frame: Frame;
   readonly #unclaimed: number[] = [];
 
-  constructor(slab: Buffer, maxMessage: number, role: Role, phase: Phase, fds: FdOperations, onFrame: OnFrame) {
+  constructor(
+    { slab, pull }: Pick<Transport, 'slab' | 'pull'>,
+    maxMessage: number,
+    role: Role,
+    phase: Phase,
+    fds: FdOperations,
+    onFrame: OnFrame,
+  ) {
     this.phase = phase;
     this.#role = role;
     this.#fds = fds;
     this.#onFrame = onFrame;
     this.#frame = new Frame(slab);
-    this.#parser = new FrameParser(slab, maxMessage, (tag, rule, bytes, start, end, owned) => {
-      this.#frame.set(tag, bytes, start, end, owned);
-      this.#pass(rule);
-    });
+    this.#parser = new FrameParser(
+      slab,
+      maxMessage,
+      (tag, rule, bytes, start, end, owned) => {
+        this.#frame.set(tag, bytes, start, end, owned);
+        this.#pass(rule);
+      },
+      pull,
+    );
   }
 
   /** Owns `fds`. Returns how many bytes it consumed; throws ProtocolError, and is then of no more use. */

@@ -24,6 +24,8 @@ export const Tag = {
   BufferGrant: 0x80010011,
   BufferRefusal: 0x80010012,
   BufferRelease: 0x80010013,
+  RingOffer: 0x80010014,
+  RingAnswer: 0x80010015,
   Hello: 0x80010020,
   Filter: 0x80010021,
   Listener: 0x80010022,

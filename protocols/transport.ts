@@ -1,4 +1,4 @@
-import type { OnBatch } from '../native/shared.js';
+import type { OnBatch, RingOptions } from '../native/shared.js';
 
 /**
  * What carries frames: a socket through the native endpoint, or a pair in memory. Both keep the promises below, and the
@@ -43,9 +43,26 @@ export interface Transport {
   receiveSync?(timeoutMs: number): boolean;
   /** Blocks until all that is queued and `bytes` are sent. */
   writeSync?(bytes: Uint8Array, fds: number[], timeoutMs: number): void;
+
+  /**
+   * While `onBatch` runs, and once it has looked at all that is in the slab: what follows, straight into `target`, from `from` to
+   * `to` at most. Returns how many bytes, 0 where there are none now.
+   */
+  readonly pull?: (target: Uint8Array, from: number, to: number) => number;
+
+  /** Absent where there is no shared memory to change over to. */
+  readonly ring?: RingCarrier;
 }
 
-export type { OnBatch };
+/** A transport that can change over to rings in shared memory: see `NativeEndpoint`. */
+export interface RingCarrier {
+  mapRing(fd: number, options: RingOptions): void;
+  writeRing(): void;
+  readRing(): void;
+  dropRing(): void;
+}
+
+export type { OnBatch, RingOptions };
 
 /** `status` of a batch. Any other negative number is -errno of a receive that failed for good. */
 export const BatchStatus = {
@@ -53,6 +70,8 @@ export const BatchStatus = {
   EndOfFile: 1,
   /** fds were lost because this process could not take them (its own limit of open files), not by the peer's doing. */
   ControlTruncated: -1000,
+  /** The peer broke the ring: this less one of `ringFaults`' numbers. */
+  RingBroken: -1000,
 } as const;
 
 /** Why nothing more will arrive, of a status that is neither open nor truncated. */

@@ -86,6 +86,7 @@ function openComms(phase: 'handshake' | 'start-up'): BlockingComms {
       role: 'sandboxee',
       phase,
       buffers: new MappedBuffers(),
+      ring: { kind: 'accept' },
     }).start();
   } catch (cause) {
     throw new SallyportError(

@@ -2,6 +2,7 @@
 
 const ADDON = [
   'arguments.cc',
+  'chunk_queue.cc',
   'descriptors.cc',
   'endpoint.cc',
   'endpoint_loop.cc',
@@ -9,7 +10,13 @@ const ADDON = [
   'mapping.cc',
   'poll_handle.cc',
   'receive.cc',
+  'ring.cc',
+  'ring_endpoint.cc',
+  'ring_link.cc',
+  'ring_memory.cc',
+  'ring_records.cc',
   'send_queue.cc',
+  'spin.cc',
 ];
 
 export const targets = [

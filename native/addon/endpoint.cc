@@ -28,7 +28,7 @@ void CheckSocket(Napi::Env env, int fd) {
 
 // All others concern this one message: EBADF, say, is one of the fds that it was to carry.
 bool EndsConnection(int error) {
-  return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN;
+  return error == EPROTO || error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN;
 }
 
 }  // namespace
@@ -38,6 +38,9 @@ Napi::Function Endpoint::Define(Napi::Env env, const Methods& more) {
       InstanceMethod("start", &Endpoint::Start),         InstanceMethod("pause", &Endpoint::Pause),
       InstanceMethod("resume", &Endpoint::Resume),       InstanceMethod("ref", &Endpoint::RefLoop),
       InstanceMethod("unref", &Endpoint::UnrefLoop),     InstanceMethod("write", &Endpoint::Write),
+      InstanceMethod("mapRing", &Endpoint::MapRing),     InstanceMethod("writeRing", &Endpoint::WriteRing),
+      InstanceMethod("readRing", &Endpoint::ReadRing),   InstanceMethod("dropRing", &Endpoint::DropRing),
+      InstanceMethod("pull", &Endpoint::Pull),
       InstanceMethod("shutdown", &Endpoint::Shutdown),   InstanceMethod("close", &Endpoint::Close),
       InstanceAccessor<&Endpoint::Queued>("queued"),
   };
@@ -93,6 +96,7 @@ void Endpoint::Start(const Napi::CallbackInfo& info) {
   started_ = true;
   if (!referenced_) poll_->Unref();
   if (HasUnreported()) WakeUp();
+  SettleRing();
   UpdatePolling();
 }
 
@@ -104,7 +108,9 @@ void Endpoint::Pause(const Napi::CallbackInfo&) {
 void Endpoint::Resume(const Napi::CallbackInfo&) {
   paused_ = false;
   stalled_ = false;
+  reoffer_ = true;
   if (HasUnreported()) WakeUp();
+  SettleRing();
   UpdatePolling();
 }
 
@@ -122,8 +128,12 @@ Napi::Value Endpoint::Write(const Napi::CallbackInfo& info) {
   // First of all, so that they are closed whatever is wrong with the rest.
   OwnedFds fds = TakeFdsArgument(info[1], "fds");
   Submit(info.Env(), std::move(fds), info[0]);
+  if (ReadsRing()) {
+    NoteTraffic();
+    SettleRing();
+  }
   UpdatePolling();
-  return Napi::Number::New(info.Env(), double(queue_.queued()));
+  return Napi::Number::New(info.Env(), double(QueuedBytes()));
 }
 
 void Endpoint::Submit(Napi::Env env, OwnedFds fds, const Napi::Value& value) {
@@ -134,7 +144,8 @@ void Endpoint::Submit(Napi::Env env, OwnedFds fds, const Napi::Value& value) {
     if (!fds.empty()) throw OutOfRange(env, "'bytes' must not be empty where fds are sent: they travel with the first");
     return;
   }
-  const int error = queue_.Submit(fd_, bytes.data, bytes.length, std::move(fds));
+  const int error = WritesRing() ? ring_->Submit(fd_, bytes.data, bytes.length, std::move(fds))
+                                 : queue_.Submit(fd_, bytes.data, bytes.length, std::move(fds));
   if (error == 0) return;
   if (EndsConnection(error)) FailSending(error);
   throw SystemError(env, error, "sendmsg");
@@ -143,12 +154,13 @@ void Endpoint::Submit(Napi::Env env, OwnedFds fds, const Napi::Value& value) {
 void Endpoint::FailSending(int error) {
   sendError_ = error;
   queue_.Clear();
+  if (ring_) ring_->queue().Clear();
   // A peer that only shut down its reading side gives no event that would tell.
   WakeUp();
 }
 
 Napi::Value Endpoint::Queued(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), double(queue_.queued()));
+  return Napi::Number::New(info.Env(), double(QueuedBytes()));
 }
 
 void Endpoint::Shutdown(const Napi::CallbackInfo& info) {
@@ -165,6 +177,7 @@ void Endpoint::CloseNow() {
   closed_ = true;
   if (poll_ != nullptr) std::exchange(poll_, nullptr)->Close();
   queue_.Clear();
+  ring_.reset();
   const int fd = std::exchange(fd_, -1);
   if (fd >= 0 && !keepFd_) {
     // The peer reads the end at once, though the reaper has yet to close: fds that nobody received are in the socket's

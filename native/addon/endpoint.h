@@ -1,16 +1,20 @@
-// One end of a unix stream socket on the event loop: bytes and fds in, in batches; bytes and fds out, queued.
+// One end of a unix stream socket on the event loop: bytes and fds in, in batches; bytes and fds out, queued. The bytes can
+// change over to a pair of rings in shared memory.
 #pragma once
 
 #include <napi.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "arguments.h"
 #include "owned_fds.h"
 #include "poll_handle.h"
+#include "ring_link.h"
 #include "send_queue.h"
+#include "spin.h"
 
 namespace sallyport {
 
@@ -31,6 +35,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   static constexpr int kStatusOpen = 0;
   static constexpr int kStatusEndOfFile = 1;
   static constexpr int kStatusControlTruncated = -1000;
+  // Less the RingFault.
+  static constexpr int kStatusRing = -1000;
 
   // What one round of reading found, besides the bytes that it put into the slab.
   struct Gathered {
@@ -50,6 +56,11 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   void WriteSync(const Napi::CallbackInfo& info);
   Napi::Value ReceiveSync(const Napi::CallbackInfo& info);
   Napi::Value Queued(const Napi::CallbackInfo& info);
+  Napi::Value Pull(const Napi::CallbackInfo& info);
+  void MapRing(const Napi::CallbackInfo& info);
+  void WriteRing(const Napi::CallbackInfo& info);
+  void ReadRing(const Napi::CallbackInfo& info);
+  void DropRing(const Napi::CallbackInfo& info);
   void Shutdown(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
@@ -60,8 +71,13 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   // Sends or queues; throws where write() does.
   void Submit(Napi::Env env, OwnedFds fds, const Napi::Value& bytes);
   void FlushQueued();
+  // 0, EAGAIN where something is left, or a fatal errno.
+  int FlushAll(size_t budget);
+  short SendingEvents() const;
   void ReadWithinBudget();
-  Gathered Gather(size_t allowance);
+  // At most as much as the turn allows.
+  Gathered Gather();
+  Gathered GatherRing();
   // Calls onBatch in a callback scope of its own; microtasks run once the slab is in order again.
   void DeliverFromLoop(OwnedFds fds, int status);
   // Calls onBatch and applies what it returns. Throws what it throws.
@@ -71,6 +87,21 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
 
   bool Reading() const { return started_ && !paused_ && !stalled_ && !ended_ && !closed_; }
   Bytes Slab() const;
+  bool ReadsRing() const { return ring_ != nullptr && ring_->reading(); }
+  bool WritesRing() const { return ring_ != nullptr && ring_->writing(); }
+  size_t QueuedBytes() const { return queue_.queued() + (ring_ ? ring_->queued() : 0); }
+  // Takes in what the socket has to say of the ring.
+  void ReadRecords();
+  void BreakRing(RingFault fault);
+  // After something happened: looks on, or has the peer ring.
+  void SettleRing();
+  // Whether nothing is left to do on this turn.
+  bool SpinOnce();
+  void NoteTraffic();
+  bool MaySpin(uint64_t now);
+  // Waits as Spin says. True: bytes came.
+  bool SpinForBytes();
+
   // Makes the handle wait for what is wanted now, and keeps the wrapper object alive as long as that is anything.
   void UpdatePolling();
   // What is left in the slab, or an end that was not reported, is looked at again on the loop's next turn.
@@ -85,6 +116,11 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   size_t budget_ = 0;
   bool keepFd_ = false;
   SendQueue queue_;
+  std::unique_ptr<RingLink> ring_;
+  Spin spin_{0};
+  bool spinning_ = false;
+  // What was left in the slab is to be offered again.
+  bool reoffer_ = false;
   PollHandle* poll_ = nullptr;
 
   // Weak: the wrapper object holds them as a property, so that an endpoint that is forgotten can be collected although
@@ -96,6 +132,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
 
   // Bytes at the front of the slab, left over included.
   size_t filled_ = 0;
+  // What may still be read on this turn.
+  size_t allowance_ = 0;
   bool started_ = false;
   bool referenced_ = true;
   bool paused_ = false;

@@ -46,6 +46,14 @@ bool WaitFor(Napi::Env env, int fd, short events, const Deadline& deadline) {
 
 }  // namespace
 
+// What to wait for where something is queued.
+short Endpoint::SendingEvents() const {
+  if (!queue_.empty()) return POLLOUT;
+  if (ring_ == nullptr || ring_->empty()) return 0;
+  // Room in the ring is told by a record.
+  return ring_->wantsSocket() ? POLLIN | POLLOUT : POLLIN;
+}
+
 Endpoint::Methods Endpoint::BlockingMethods() {
   return {
       InstanceMethod("receiveSync", &Endpoint::ReceiveSync),
@@ -58,16 +66,18 @@ void Endpoint::WriteSync(const Napi::CallbackInfo& info) {
   OwnedFds fds = TakeFdsArgument(info[1], "fds");
   const Deadline deadline(IntegerArgument(info[2], "timeoutMs", -1, INT_MAX));
   Submit(env, std::move(fds), info[0]);
-  while (!queue_.empty()) {
-    if (!WaitFor(env, fd_, POLLOUT, deadline)) {
+  while (QueuedBytes() > 0) {
+    if (!WaitFor(env, fd_, SendingEvents(), deadline)) {
       UpdatePolling();
-      throw SystemError(env, ETIMEDOUT, "writeSync", std::to_string(queue_.queued()) + " bytes are still queued");
+      throw SystemError(env, ETIMEDOUT, "writeSync", std::to_string(QueuedBytes()) + " bytes are still queued");
     }
-    const int error = queue_.Flush(fd_, SIZE_MAX);
+    if (ReadsRing()) ReadRecords();
+    const int error = FlushAll(SIZE_MAX);
     if (error == 0 || error == EAGAIN) continue;
     FailSending(error);
     throw SystemError(env, error, "sendmsg");
   }
+  if (ReadsRing()) NoteTraffic();
   UpdatePolling();
 }
 
@@ -80,7 +90,8 @@ Napi::Value Endpoint::ReceiveSync(const Napi::CallbackInfo& info) {
     ThrowIfClosed(env);
     if (ended_) throw SystemError(env, ENOTCONN, "receiveSync", "the end of the connection was already reported");
     Gathered gathered;
-    if (pendingEnd_ == kStatusOpen) gathered = Gather(budget_);
+    allowance_ = budget_;
+    if (pendingEnd_ == kStatusOpen) gathered = Gather();
     if (gathered.bytes > 0 || !gathered.fds.empty() || gathered.truncated) {
       Deliver(std::move(gathered.fds), gathered.truncated ? kStatusControlTruncated : kStatusOpen);
       break;
@@ -90,13 +101,17 @@ Napi::Value Endpoint::ReceiveSync(const Napi::CallbackInfo& info) {
       break;
     }
     if (stalled_) throw SystemError(env, ENOBUFS, "receiveSync", "the slab is full, and nothing of it was consumed");
-    const short wanted = queue_.empty() ? POLLIN : POLLIN | POLLOUT;
-    if (!WaitFor(env, fd_, wanted, deadline)) return Napi::Boolean::New(env, false);
-    if (queue_.empty()) continue;
+    if (ReadsRing() && (SpinForBytes() || !ring_->Sleep())) continue;
+    if (!WaitFor(env, fd_, POLLIN | (QueuedBytes() > 0 ? SendingEvents() : 0), deadline)) {
+      return Napi::Boolean::New(env, false);
+    }
+    if (ReadsRing()) ReadRecords();
+    if (QueuedBytes() == 0) continue;
     // The answer that we wait for may be to what is still queued.
-    const int error = queue_.Flush(fd_, budget_);
+    const int error = FlushAll(SIZE_MAX);
     if (error != 0 && error != EAGAIN) FailSending(error);
   }
+  SettleRing();
   UpdatePolling();
   return Napi::Boolean::New(env, true);
 }

@@ -31,26 +31,35 @@ void Endpoint::OnPoll(int status, int events) {
   try {
     // With an error condition (the peer reset the connection) what was received before can still be read.
     const bool failing = status < 0;
-    if (!queue_.empty() && (failing || (events & UV_WRITABLE) != 0)) FlushQueued();
-    if (Reading() && (failing || (events & UV_READABLE) != 0 || sendError_ != 0)) ReadWithinBudget();
+    if (ReadsRing()) ReadRecords();
+    if (QueuedBytes() > 0 && ReadsRing()) {
+      FlushQueued();
+    } else if (!queue_.empty() && (failing || (events & UV_WRITABLE) != 0)) FlushQueued();
+    if (Reading() && (failing || (events & UV_READABLE) != 0 || sendError_ != 0 || ReadsRing())) ReadWithinBudget();
   } catch (const Napi::Error& error) {
     ended_ = true;
     ReportUncaught(error);
   }
+  SettleRing();
   UpdatePolling();
 }
 
 void Endpoint::OnWake() {
+  if (spinning_ && SpinOnce()) return;
   const Napi::HandleScope scope(Env());
   [[maybe_unused]] const Napi::Value self = Value();
   wakeRequested_ = false;
   try {
-    if (Reading() && filled_ > 0) DeliverFromLoop(OwnedFds(), kStatusOpen);
+    if (ReadsRing() && !ring_->empty()) FlushQueued();
+    if (Reading() && filled_ > 0 && (!ReadsRing() || std::exchange(reoffer_, false))) {
+      DeliverFromLoop(OwnedFds(), kStatusOpen);
+    }
     if (Reading()) ReadWithinBudget();
   } catch (const Napi::Error& error) {
     ended_ = true;
     ReportUncaught(error);
   }
+  SettleRing();
   UpdatePolling();
 }
 
@@ -59,7 +68,7 @@ void Endpoint::OnEnvironmentEnd() {
 }
 
 void Endpoint::FlushQueued() {
-  const int error = queue_.Flush(fd_, budget_);
+  const int error = FlushAll(budget_);
   if (error == EAGAIN) return;
   if (error != 0) {
     FailSending(error);
@@ -68,13 +77,18 @@ void Endpoint::FlushQueued() {
   InCallbackScope([this] { onDrain_.Value().Call(Value(), {}); });
 }
 
+int Endpoint::FlushAll(size_t budget) {
+  const int error = queue_.Flush(fd_, budget);
+  return error == 0 && WritesRing() ? ring_->Flush(fd_, budget) : error;
+}
+
 void Endpoint::ReadWithinBudget() {
-  size_t allowance = budget_;
+  allowance_ = budget_;
   bool dry = false;
-  while (Reading() && allowance > 0 && !dry) {
+  while (Reading() && allowance_ > 0 && !dry) {
     if (pendingEnd_ == kStatusOpen) {
-      Gathered gathered = Gather(allowance);
-      allowance -= std::min(allowance, gathered.bytes);
+      Gathered gathered = Gather();
+      allowance_ -= std::min(allowance_, gathered.bytes);
       dry = gathered.dry;
       const int status = gathered.truncated ? kStatusControlTruncated : kStatusOpen;
       if (gathered.bytes > 0 || !gathered.fds.empty() || status != kStatusOpen) {
@@ -87,7 +101,8 @@ void Endpoint::ReadWithinBudget() {
   }
 }
 
-Endpoint::Gathered Endpoint::Gather(size_t allowance) {
+Endpoint::Gathered Endpoint::Gather() {
+  if (ReadsRing()) return GatherRing();
   Gathered gathered;
   const Bytes slab = Slab();
   if (filled_ >= slab.length) {
@@ -95,9 +110,9 @@ Endpoint::Gathered Endpoint::Gather(size_t allowance) {
     gathered.dry = true;
     return gathered;
   }
-  while (!gathered.dry && filled_ < slab.length && gathered.bytes < allowance &&
+  while (!gathered.dry && filled_ < slab.length && gathered.bytes < allowance_ &&
          gathered.fds.size() < kEnoughFds) {
-    const size_t room = std::min(slab.length - filled_, allowance - gathered.bytes);
+    const size_t room = std::min(slab.length - filled_, allowance_ - gathered.bytes);
     const Received received = Receive(fd_, slab.data + filled_, room, gathered.fds);
     filled_ += received.bytes;
     gathered.bytes += received.bytes;
@@ -168,7 +183,13 @@ void Endpoint::Deliver(OwnedFds fds, int status) {
 void Endpoint::UpdatePolling() {
   if (closed_ || poll_ == nullptr) return;
   int events = 0;
-  if (Reading()) events |= UV_READABLE;
+  if (ReadsRing()) {
+    // What waits for room is told of it by the socket, also where nothing is read.
+    if ((Reading() || !ring_->empty()) && ring_->wantsRecords()) events |= UV_READABLE;
+    if (ring_->wantsSocket()) events |= UV_WRITABLE;
+  } else if (Reading()) {
+    events |= UV_READABLE;
+  }
   if (!queue_.empty()) events |= UV_WRITABLE;
   poll_->Arm(events);
   HoldSelf(events != 0 || wakeRequested_);

@@ -44,22 +44,6 @@ struct MappingState {
   std::shared_ptr<Registry> registry = std::make_shared<Registry>();
 };
 
-void CheckMappable(Napi::Env env, int fd, int64_t length) {
-  const std::string detail = "fd " + std::to_string(fd);
-  const int seals = fcntl(fd, F_GET_SEALS);
-  if (seals < 0 && errno == EBADF) throw SystemError(env, EBADF, "map", detail);
-  if (seals < 0 || (seals & kSizeSeals) != kSizeSeals) {
-    // Whoever shrinks a file has every toucher of the lost pages die of SIGBUS.
-    throw SystemError(env, EPERM, "map", detail + " is no memfd sealed with F_SEAL_SHRINK and F_SEAL_GROW");
-  }
-  struct stat facts;
-  if (StatFd(fd, &facts) < 0) throw SystemError(env, errno, "fstat", detail);
-  if (facts.st_size < length) {
-    throw SystemError(env, EINVAL, "map",
-                      detail + " has " + std::to_string(facts.st_size) + " bytes, not " + std::to_string(length));
-  }
-}
-
 Napi::Value Map(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const int fd = FdArgument(info[0], "fd");
@@ -106,6 +90,22 @@ void Unmap(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+void CheckMappable(Napi::Env env, int fd, int64_t length) {
+  const std::string detail = "fd " + std::to_string(fd);
+  const int seals = fcntl(fd, F_GET_SEALS);
+  if (seals < 0 && errno == EBADF) throw SystemError(env, EBADF, "map", detail);
+  if (seals < 0 || (seals & kSizeSeals) != kSizeSeals) {
+    // Whoever shrinks a file has every toucher of the lost pages die of SIGBUS.
+    throw SystemError(env, EPERM, "map", detail + " is no memfd sealed with F_SEAL_SHRINK and F_SEAL_GROW");
+  }
+  struct stat facts;
+  if (StatFd(fd, &facts) < 0) throw SystemError(env, errno, "fstat", detail);
+  if (facts.st_size < length) {
+    throw SystemError(env, EINVAL, "map",
+                      detail + " has " + std::to_string(facts.st_size) + " bytes, not " + std::to_string(length));
+  }
+}
 
 void DefineMapping(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new MappingState());

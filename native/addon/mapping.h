@@ -8,4 +8,7 @@ namespace sallyport {
 // Defines map(fd, length, writable) and unmap(buffer) on `exports`.
 void DefineMapping(Napi::Env env, Napi::Object exports);
 
+// Throws where `fd` is no memfd of at least `length` bytes that nobody can shrink or grow.
+void CheckMappable(Napi::Env env, int fd, int64_t length);
+
 }  // namespace sallyport

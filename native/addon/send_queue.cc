@@ -12,11 +12,10 @@
 namespace sallyport {
 namespace {
 
-// Small writes are gathered into chunks of about this size: one iovec for many frames.
-constexpr size_t kGatherBytes = 64 * 1024;
 constexpr size_t kMaxVectors = 64;
 
-// Returns the bytes taken, or -errno.
+}  // namespace
+
 ssize_t SendOnce(int socket, iovec* vectors, size_t count, const OwnedFds& fds) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxFdsPerMessage)];
   msghdr message{};
@@ -40,10 +39,14 @@ ssize_t SendOnce(int socket, iovec* vectors, size_t count, const OwnedFds& fds) 
   }
 }
 
-// Out of memory for socket buffers passes by itself, like a full socket.
 bool IsTransient(int error) { return error == EAGAIN || error == ENOBUFS || error == ENOMEM; }
 
-}  // namespace
+int CheckFds(const OwnedFds& fds) {
+  for (const int fd : fds) {
+    if (fcntl(fd, F_GETFD) < 0) return errno;
+  }
+  return 0;
+}
 
 int SendQueue::Submit(int socket, const uint8_t* bytes, size_t length, OwnedFds fds) {
   size_t sent = 0;
@@ -57,23 +60,9 @@ int SendQueue::Submit(int socket, const uint8_t* bytes, size_t length, OwnedFds 
     }
   }
   if (sent == length) return 0;
-  // Found out later, a number that is no fd would take the whole connection down.
-  for (const int fd : fds) {
-    if (fcntl(fd, F_GETFD) < 0) return errno;
-  }
-  Append(bytes + sent, length - sent, std::move(fds));
-  return 0;
-}
-
-void SendQueue::Append(const uint8_t* bytes, size_t length, OwnedFds fds) {
-  const bool gathers = fds.empty() && !chunks_.empty() && chunks_.back().bytes.size() + length <= kGatherBytes;
-  if (!gathers) {
-    chunks_.emplace_back();
-    chunks_.back().fds = std::move(fds);
-  }
-  std::vector<uint8_t>& tail = chunks_.back().bytes;
-  tail.insert(tail.end(), bytes, bytes + length);
-  queued_ += length;
+  const int error = CheckFds(fds);
+  if (error == 0) chunks_.Append(bytes + sent, length - sent, std::move(fds));
+  return error;
 }
 
 int SendQueue::Flush(int socket, size_t budget) {
@@ -83,39 +72,19 @@ int SendQueue::Flush(int socket, size_t budget) {
     iovec vectors[kMaxVectors];
     size_t count = 0;
     size_t offered = 0;
-    for (Chunk& chunk : chunks_) {
+    for (const Chunk& chunk : chunks_.chunks()) {
       if (count == kMaxVectors || offered >= budget) break;
       if (count > 0 && !chunk.fds.empty()) break;
-      vectors[count++] = {chunk.bytes.data() + chunk.sent, chunk.bytes.size() - chunk.sent};
-      offered += chunk.bytes.size() - chunk.sent;
+      vectors[count++] = {const_cast<uint8_t*>(chunk.data()), chunk.left()};
+      offered += chunk.left();
     }
     const ssize_t result = SendOnce(socket, vectors, count, chunks_.front().fds);
     if (result < 0) return IsTransient(int(-result)) ? EAGAIN : int(-result);
-    Advance(size_t(result));
+    chunks_.Advance(size_t(result));
     spent += size_t(result);
     if (size_t(result) < offered) return EAGAIN;
   }
   return 0;
-}
-
-void SendQueue::Advance(size_t sent) {
-  queued_ -= sent;
-  if (sent > 0) chunks_.front().fds.Clear();
-  while (sent > 0) {
-    Chunk& front = chunks_.front();
-    const size_t left = front.bytes.size() - front.sent;
-    if (sent < left) {
-      front.sent += sent;
-      return;
-    }
-    sent -= left;
-    chunks_.pop_front();
-  }
-}
-
-void SendQueue::Clear() {
-  chunks_.clear();
-  queued_ = 0;
 }
 
 }  // namespace sallyport

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { makeRingMemory } from '../../broker/ring-offer.js';
 import { binding } from '../../native/broker.js';
 import type { FdFacts } from '../../native/shared.js';
 import { BlockingComms } from '../../protocols/blocking-comms.js';
@@ -9,6 +10,8 @@ import type { ProtocolError } from '../../protocols/errors.js';
 import type { FdOperations } from '../../protocols/fd-facts.js';
 import type { ChannelLimitOptions } from '../../protocols/limits.js';
 import { type MemoryPairOptions, type MemoryTransport, memoryPair } from '../../protocols/memory-transport.js';
+import type { RingOffer } from '../../protocols/ring.js';
+import { KiB, MiB } from '../../protocols/units.js';
 
 export { turn };
 
@@ -87,6 +90,20 @@ export function closePair({ broker, sandboxee }: Pair): void {
   sandboxee.close();
 }
 
+/** Over rings from the first frame on, and then again with so little room that everything waits for it. */
+export function ringComms(capacity: number, options: Extra = {}, sandboxee: Extra = options): Pair {
+  const [a, b] = binding.socketpair();
+  const ring: RingOffer = { kind: 'offer', after: 0, capacity, spin: 100_000, make: makeRingMemory };
+  return {
+    broker: new BlockingComms(new EndpointTransport(a), { ...options, ring, role: 'broker' }).start(),
+    sandboxee: new BlockingComms(new EndpointTransport(b), {
+      ...sandboxee,
+      ring: { kind: 'accept' },
+      role: 'sandboxee',
+    }).start(),
+  };
+}
+
 export const transports: readonly {
   readonly name: string;
   readonly connect: (options?: Extra, other?: Extra) => Pair;
@@ -94,6 +111,8 @@ export const transports: readonly {
   { name: 'in memory', connect: (options, other) => memoryComms({}, options, other) },
   { name: 'in memory, a byte at a time', connect: (options, other) => memoryComms({ chunk: () => 1 }, options, other) },
   { name: 'over a socketpair', connect: socketComms },
+  { name: 'over rings', connect: (options, other) => ringComms(MiB, options, other) },
+  { name: 'over small rings', connect: (options, other) => ringComms(64 * KiB, options, other) },
 ];
 
 /** A broker's channel whose peer is the test itself, which writes what it likes. */

@@ -182,12 +182,66 @@ static napi_value send_with_fds(napi_env env, napi_callback_info info) {
   return number(env, sent < 0 ? -errno : sent);
 }
 
+struct scribble {
+  volatile uint8_t *memory;
+  size_t length;
+  uint64_t dice;
+};
+
+static uint64_t roll(struct scribble *own) {
+  own->dice ^= own->dice << 13;
+  own->dice ^= own->dice >> 7;
+  own->dice ^= own->dice << 17;
+  return own->dice;
+}
+
+// Words that were there, a little off; small ones; ones; and any.
+static void *write_nonsense(void *packed) {
+  struct scribble *own = packed;
+  for (;;) {
+    size_t at = roll(own) % (own->length / 8) * 8;
+    volatile uint64_t *word = (volatile uint64_t *)(own->memory + at);
+    switch (roll(own) % 4) {
+      case 0: *word += roll(own) % 4096 - 2048; break;
+      case 1: *word = roll(own) % 4096; break;
+      case 2: *word = 1; break;
+      default: *word = roll(own); break;
+    }
+    for (uint64_t pause = roll(own) % 2000; pause > 0; pause--) __asm__ volatile("" ::: "memory");
+  }
+  return NULL;
+}
+
+// mapShared(fd, bytes): the memory as a Buffer, for good
+static napi_value map_shared(napi_env env, napi_callback_info info) {
+  long a[MAX_ARGS];
+  arguments(env, info, a);
+  void *memory = mmap(NULL, (size_t)a[1], PROT_READ | PROT_WRITE, MAP_SHARED, (int)a[0], 0);
+  if (memory == MAP_FAILED) return number(env, -errno);
+  napi_value buffer;
+  napi_create_external_buffer(env, (size_t)a[1], memory, NULL, NULL, &buffer);
+  return buffer;
+}
+
+// scribble(buffer, bytes, seed): a thread that writes nonsense over the first bytes of it, for ever
+static napi_value scribble(napi_env env, napi_callback_info info) {
+  long a[MAX_ARGS];
+  arguments(env, info, a);
+  struct scribble *own = malloc(sizeof *own);
+  *own = (struct scribble){(volatile uint8_t *)a[0], (size_t)a[1], (uint64_t)a[2] * 2654435761u + 1};
+  pthread_t thread;
+  int failed = pthread_create(&thread, NULL, write_nonsense, own);
+  if (!failed) pthread_detach(thread);
+  return number(env, failed ? -failed : 0);
+}
+
 static napi_value init(napi_env env, napi_value exports) {
   const struct {
     const char *name;
     napi_callback call;
   } functions[] = {{"syscall", raw_syscall}, {"int80", int80},     {"address", address}, {"allocate", allocate},
-                   {"map", map},             {"threads", threads}, {"storm", storm},     {"sendWithFds", send_with_fds}};
+                   {"map", map},             {"threads", threads}, {"storm", storm},     {"sendWithFds", send_with_fds},
+                   {"mapShared", map_shared},  {"scribble", scribble}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function);

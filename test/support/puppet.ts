@@ -32,6 +32,10 @@ export interface Attack {
   threads(count: number): number;
   storm(number: number, ...values: (number | bigint | Buffer)[]): number;
   sendWithFds(socket: number, bytes: Buffer, fds: number[]): number;
+  /** MAP_SHARED, readable and writable, for good; -errno. */
+  mapShared(fd: number, bytes: number): Buffer | number;
+  /** A thread that writes random words over the first bytes of the buffer, for ever. */
+  scribble(buffer: Buffer, bytes: number, seed: number): number;
 }
 
 /** What a function finds that runs inside. Nothing of the test's own scope is there. */
