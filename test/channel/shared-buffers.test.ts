@@ -12,7 +12,7 @@ const MODES: readonly BufferMode[] = ['read-only', 'writable', 'unsafe'];
 const [EPERM, EACCES] = [-1, -13];
 
 function memoryFiles(): number {
-  return openFiles('self').filter((target) => target.includes('memfd:')).length;
+  return openFiles('self').filter((target) => target.includes('memfd:sallyport-buffer')).length;
 }
 
 describe('shared buffers', () => {
