@@ -1,0 +1,52 @@
+// Puts what `sallyport` loads into few files: every confined command waits for it, and Node takes longer to load `run` and its
+// hundred modules one by one than the launch itself takes. The modules in dist/broker work by themselves, and are tested.
+import { rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+/** As deep as dist/native: native/locate.ts goes by its own place. */
+const folder = resolve(root, 'dist/cli');
+
+/**
+ * An import of a part of Node's makes all of its exports ready, streams and promises among those of node:fs, which takes
+ * a tenth of the load; `require` makes what is used.
+ */
+const required = {
+  name: 'parts of Node by require',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'node' } : { path, external: true },
+    );
+    onLoad({ filter: /./, namespace: 'node' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** They stay where they are: nobody waits for them as often. */
+const others = {
+  name: 'the other commands unbundled',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/main\.js$/ }, () => ({ path: '../broker/cli/main.js', external: true }));
+  },
+};
+
+await rm(folder, { recursive: true, force: true });
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: { index: 'dist/broker/cli/index.js' },
+  outdir: folder,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  packages: 'external',
+  sourcemap: true,
+  sourcesContent: false,
+  metafile: true,
+  logLevel: 'warning',
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  plugins: [required, others],
+});
