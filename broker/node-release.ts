@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { OptionError } from './errors.js';
@@ -25,6 +24,7 @@ export function nodeRelease(execPath: string): Promise<NodeRelease> {
 }
 
 async function ask(execPath: string): Promise<NodeRelease> {
+  const { execFile } = await import('node:child_process');
   const { stdout } = await promisify(execFile)(execPath, ['--version'], { env: {}, timeout: 10_000 });
   return parseRelease(stdout.trim(), execPath);
 }

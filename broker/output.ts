@@ -1,6 +1,10 @@
-import { Socket } from 'node:net';
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { escapeText } from '../protocols/text.js';
 import { KiB } from '../protocols/units.js';
+
+/** When it is needed: not every sandboxee's output is read. */
+const require = createRequire(import.meta.url);
 
 /** Milliseconds. */
 const WINDOW = 250;
@@ -27,7 +31,8 @@ export class OutputReader {
 
   /** @param fd the read end; owned */
   constructor(fd: number, onText: (text: string) => void) {
-    this.#socket = new Socket({ fd, readable: true, writable: false });
+    const net: typeof import('node:net') = require('node:net');
+    this.#socket = new net.Socket({ fd, readable: true, writable: false });
     this.#socket.unref();
     this.ended = new Promise((resolve) => this.#socket.once('close', () => resolve()));
     this.#socket.on('error', () => this.#socket.destroy());

@@ -3,14 +3,22 @@ import { LimitExceeded, UnsupportedValue } from './errors.js';
 import { defaultLimits } from './limits.js';
 import { hasLoneSurrogate } from './utf8.js';
 
-// This build of msgpackr has no native code and no `new Function`. Nor has it the state of the `msgpackr` that the
-// application may use, whose addExtension and useBuffer are in force for all that import it. By require, since an import
-// would spend 15 ms on looking for its exports.
-const { Packr, RESET_BUFFER_MODE }: typeof import('msgpackr/pack') = createRequire(import.meta.url)(
-  'msgpackr/index-no-eval',
-);
+type Msgpackr = typeof import('msgpackr/pack');
 
-const packr = new Packr({ useRecords: false, moreTypes: false, structuredClone: false, useToJSON: false });
+let packing: { readonly packr: InstanceType<Msgpackr['Packr']>; readonly mode: number } | undefined;
+
+/**
+ * Called by itself with the first value; behind a gate that is too late. This build of msgpackr has no native code and no
+ * `new Function`. Nor has it the state of the `msgpackr` that the application may use, whose addExtension and useBuffer are in
+ * force for all that import it. By require, since an import would spend 15 ms on looking for its exports.
+ */
+export function loadEncoder(): NonNullable<typeof packing> {
+  if (packing !== undefined) return packing;
+  const { Packr, RESET_BUFFER_MODE }: Msgpackr = createRequire(import.meta.url)('msgpackr/index-no-eval');
+  const packr = new Packr({ useRecords: false, moreTypes: false, structuredClone: false, useToJSON: false });
+  packing = { packr, mode: RESET_BUFFER_MODE };
+  return packing;
+}
 
 /** What msgpackr is given. It writes these by what they are and asks them for nothing of their own. */
 type Packable = null | boolean | number | bigint | string | Uint8Array | Packable[] | Map<string, Packable>;
@@ -26,8 +34,9 @@ type Packable = null | boolean | number | bigint | string | Uint8Array | Packabl
  */
 export function encodeValue(value: unknown, max = defaultLimits.maxMessage): Buffer {
   const packable = new Checker(max).check(value);
+  const { packr, mode } = loadEncoder();
   // msgpackr hands out a part of its buffer and, reset, uses that part again.
-  return Buffer.from(packr.pack(packable, RESET_BUFFER_MODE));
+  return Buffer.from(packr.pack(packable, mode));
 }
 
 /**

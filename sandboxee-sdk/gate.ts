@@ -11,6 +11,7 @@ import { COMMS_VARIABLE } from '../protocols/fd-names.js';
 import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
 import { MappedBuffers } from '../protocols/mapped-buffer.js';
+import { loadEncoder } from '../protocols/msgpack-encode.js';
 import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 import { Tag } from '../protocols/tags.js';
 
@@ -38,6 +39,9 @@ export interface GateOptions {
 }
 
 let entered = false;
+
+// In every thread that imports this: behind the gate no file can be loaded.
+loadEncoder();
 
 /**
  * Shuts the gate behind this process: from when it resolves on, every thread is filtered, and the process is untrusted.

@@ -9,8 +9,8 @@ const root = resolve(import.meta.dirname, '..');
 const folder = resolve(root, 'dist/cli');
 
 /**
- * An import of a part of Node's makes all of its exports ready, streams and promises among those of node:fs, which takes
- * a tenth of the load; `require` makes what is used.
+ * An `import` of a part of Node's makes all of its exports ready, streams and promises among those of node:fs, which takes
+ * a tenth of the load; `require` makes what is asked for. What is exported here and not used, esbuild drops.
  */
 const required = {
   name: 'parts of Node by require',
@@ -18,11 +18,15 @@ const required = {
     onResolve({ filter: /^node:/ }, ({ path, kind }) =>
       kind === 'import-statement' ? { path, namespace: 'node' } : { path, external: true },
     );
-    onLoad({ filter: /./, namespace: 'node' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
-    }));
+    onLoad({ filter: /./, namespace: 'node' }, async ({ path }) => ({ contents: reexport(path, await import(path)) }));
   },
 };
+
+function reexport(path, { default: whole, ...parts }) {
+  const part = JSON.stringify(path);
+  const exported = Object.keys(parts).map((name) => `export const ${name} = /* @__PURE__ */ (() => whole.${name})();`);
+  return [`const whole = require(${part});`, 'export default whole;', ...exported].join('\n');
+}
 
 /** They stay where they are: nobody waits for them as often. */
 const others = {
@@ -47,6 +51,6 @@ const { metafile } = await build({
   sourcesContent: false,
   metafile: true,
   logLevel: 'warning',
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
   plugins: [required, others],
 });

@@ -12,6 +12,7 @@ import { describeResult, type Result } from '../result.js';
 import type { Sandboxee } from '../sandboxee.js';
 import { CommandFailure, reporting } from './failure.js';
 import { complain, say } from './output.js';
+import { readPolicyFile } from './policy-file.js';
 import { runExecutor } from './run-executor.js';
 import { parseRun, RUN_DEFAULTS, RUN_HELP, type RunOptions } from './run-options.js';
 import { openStdio, type Stdio } from './stdio.js';
@@ -31,17 +32,16 @@ async function run(words: readonly string[]): Promise<number> {
     say(RUN_HELP);
     return 0;
   }
-  const policy = await policyOf(options);
+  const policy = policyOf(options);
   const json = options.json === undefined ? undefined : openForResult(options.json);
-  const stdio = openStdio();
+  const stdio = await openStdio();
   const result = await resultOf(options, policy, stdio);
   if (json !== undefined) writeResult(json, result);
   return statusOf(result);
 }
 
-async function policyOf({ policy }: RunOptions): Promise<Policy> {
+function policyOf({ policy }: RunOptions): Policy {
   if (policy === undefined) return policies.commandLine().build();
-  const { readPolicyFile } = await import('./policy-file.js');
   return readPolicyFile(policy).policy;
 }
 

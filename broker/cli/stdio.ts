@@ -1,7 +1,5 @@
-import { constants, readFileSync, writeSync } from 'node:fs';
-import { isatty, ReadStream } from 'node:tty';
+import { constants, readFileSync } from 'node:fs';
 import * as native from '../../native/broker.js';
-import { errorCode } from '../../protocols/error-code.js';
 import { Fd } from '../../protocols/fd.js';
 import { nativeFds } from '../../protocols/fd-facts.js';
 import { CommandFailure } from './failure.js';
@@ -29,11 +27,12 @@ export interface Stdio extends Standard {
  *
  * @throws CommandFailure for what must not be passed on
  */
-export function openStdio(): Stdio {
-  const terminals = NAMES.map((_, number) => isTerminal(number));
+export async function openStdio(): Promise<Stdio> {
+  const terminals = await Promise.all(NAMES.map((_, number) => isTerminal(number)));
   if (!terminals.includes(true)) {
     return { fds: passedOn(terminals), terminal: undefined, start: () => {}, finish: () => Promise.resolve() };
   }
+  const { Relay } = await import('./relay.js');
   const [own, other] = native.openTerminal(terminals.indexOf(true));
   const slave = Fd.adopt(other);
   const theirs = Object.fromEntries(
@@ -50,9 +49,11 @@ export function openStdio(): Stdio {
 }
 
 /** Node loads much to answer it, and most often it is a pipe, a file or /dev/null, which is one of the devices of memory. */
-function isTerminal(number: number): boolean {
+async function isTerminal(number: number): Promise<boolean> {
   const { mode, rdev } = nativeFds.describe(number);
-  return (mode & S_IFMT) === S_IFCHR && rdev >> 8n !== MEMORY_DEVICES && isatty(number);
+  if ((mode & S_IFMT) !== S_IFCHR || rdev >> 8n === MEMORY_DEVICES) return false;
+  const { isatty } = await import('node:tty');
+  return isatty(number);
 }
 
 function passedOn(terminals: readonly boolean[]): Record<string, Fd> {
@@ -83,92 +84,4 @@ function typeOfUnixSocket(inode: bigint): string | undefined {
     .split('\n')
     .map((line) => line.trim().split(/\s+/));
   return lines.find((fields) => fields[6] === String(inode))?.[4];
-}
-
-/** Milliseconds. */
-const RETRY = 5;
-const PATIENCE = 500;
-
-/** Carries bytes between the user's terminal and the program's. */
-class Relay {
-  readonly #own: number;
-  readonly #hasInput: boolean;
-  /** 1 or 2: where what it writes goes to; -1: nowhere, since only stdin is a terminal. */
-  readonly #output: number;
-  #reader: ReadStream | undefined;
-  #ended: Promise<void> = Promise.resolve();
-  #pending: Buffer[] = [];
-  #retry: NodeJS.Timeout | undefined;
-  readonly #onResize = (): void => native.copyWindowSize(this.#hasInput ? 0 : this.#output, this.#own);
-  readonly #onInput = (chunk: Buffer): void => {
-    this.#pending.push(chunk);
-    this.#push();
-  };
-
-  /** @param own the broker's side; owned */
-  constructor(own: number, hasInput: boolean, output: number) {
-    this.#own = own;
-    this.#hasInput = hasInput;
-    this.#output = output;
-  }
-
-  start(): void {
-    const reader = new ReadStream(this.#own);
-    this.#reader = reader;
-    this.#ended = new Promise((resolve) => reader.once('close', () => resolve()));
-    // EIO: nobody has the other side any more.
-    reader.on('error', () => reader.destroy());
-    const output = this.#output === 2 ? process.stderr : process.stdout;
-    if (this.#output < 0) reader.resume();
-    else {
-      output.on('error', () => reader.resume());
-      reader.on('data', (chunk: Buffer) => {
-        if (!output.write(chunk)) {
-          reader.pause();
-          output.once('drain', () => reader.resume());
-        }
-      });
-    }
-    process.on('SIGWINCH', this.#onResize);
-    if (!this.#hasInput) return;
-    process.stdin.setRawMode(true);
-    process.stdin.on('data', this.#onInput);
-  }
-
-  /** By hand: libuv's writes to such a fd wait for a program that does not read, and this process must not. */
-  #push(): void {
-    for (let chunk = this.#pending[0]; chunk !== undefined; chunk = this.#pending[0]) {
-      let written = 0;
-      try {
-        written = writeSync(this.#own, chunk);
-      } catch (error) {
-        if (errorCode(error) !== 'EAGAIN') {
-          this.#pending = [];
-          return;
-        }
-        process.stdin.pause();
-        this.#retry ??= setTimeout(() => {
-          this.#retry = undefined;
-          this.#push();
-        }, RETRY);
-        return;
-      }
-      if (written === chunk.length) this.#pending.shift();
-      else this.#pending[0] = chunk.subarray(written);
-    }
-    process.stdin.resume();
-  }
-
-  async finish(): Promise<void> {
-    clearTimeout(this.#retry);
-    process.off('SIGWINCH', this.#onResize);
-    const patience = setTimeout(() => this.#reader?.destroy(), PATIENCE);
-    await this.#ended;
-    clearTimeout(patience);
-    if (!this.#hasInput) return;
-    process.stdin.off('data', this.#onInput);
-    process.stdin.setRawMode(false);
-    process.stdin.pause();
-    process.stdin.unref();
-  }
 }

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,7 +22,6 @@ const FAMILY = [
 ];
 const C_LIBRARY = /\/(libc\.so\.6|libc\.musl-[^/]*\.so\.1)$/;
 
-const runFile = promisify(execFile);
 const cache = new Map<string, Promise<readonly Resolved[]>>();
 
 /**
@@ -64,9 +62,10 @@ async function findFiles(path: string): Promise<readonly Resolved[]> {
 
 /** Lines are `name => /path (0x…)` or `/path (0x…)`; the vdso has no path. */
 async function listLibraries(interpreter: string, path: string): Promise<string[]> {
+  const { execFile } = await import('node:child_process');
   let text: string;
   try {
-    ({ stdout: text } = await runFile(interpreter, ['--list', path], { env: {}, timeout: LOADER_TIMEOUT }));
+    ({ stdout: text } = await promisify(execFile)(interpreter, ['--list', path], { env: {}, timeout: LOADER_TIMEOUT }));
   } catch (error) {
     throw new PlanError(`the loader ${interpreter} cannot say which libraries ${path} links`, { cause: error });
   }
