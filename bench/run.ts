@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { alternate, median, printTable } from './alternate.js';
 
-const COMMAND = fileURLToPath(new URL('../broker/cli/index.cjs', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../cli/index.js', import.meta.url));
 
 /** The `srt` of an installed @anthropic-ai/sandbox-runtime, which needs bubblewrap, socat and ripgrep. */
 const SRT = process.env.SALLYPORT_BENCH_SRT;

@@ -1,7 +1,6 @@
 import { CONTROLLERS, type Controller } from './cgroup/controllers.js';
 import { type Held, SandboxeeGroup } from './cgroup/group.js';
 import { cgroupFindings } from './cgroup/places.js';
-import { sweepOnce } from './cgroup/sweep.js';
 import { OptionError } from './errors.js';
 import { type Layer, off, on } from './layers.js';
 import type { Limits, ResolvedLimits } from './limits.js';
@@ -21,7 +20,6 @@ export interface LimitControl {
  * @throws OptionError for `cpus` where there is no controller for it: nothing else can hold that
  */
 export function controlLimits(asked: Limits | undefined, limits: ResolvedLimits): LimitControl {
-  sweepOnce();
   const wanted = wantedOf(asked ?? {});
   const held = holdable(wanted);
   if (wanted.cpu !== undefined && held.cpu === undefined) {

@@ -1,3 +1,4 @@
+import { sweepOnce } from './cgroup/sweep.js';
 import { LaunchError } from './errors.js';
 import type { Executor } from './executor.js';
 import type { LaunchOptions } from './launch-options.js';
@@ -21,6 +22,8 @@ export async function launch(executor: Executor, options: LaunchOptions): Promis
   };
   const session = new Session(await prepare(executor, options, librariesOf));
   const sandboxee = new Sandboxee(session);
+  // While the launcher works.
+  sweepOnce();
   if (await session.passGate(sandboxee)) return sandboxee;
   const result = await session.result;
   session.comms.close();

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Where package.json, `dist` and `native` are. This file runs as dist/native/locate.js. */
+/** Where package.json, `dist` and `native` are. This file runs as dist/native/locate.js, or bundled, as a part of dist/cli/*.js. */
 export function packageRoot(): string {
   return path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 }

@@ -1,12 +1,13 @@
 // Puts what `sallyport` loads into few files: every confined command waits for it, and Node takes longer to load `run` and its
 // hundred modules one by one than the launch itself takes. The modules in dist/broker work by themselves, and are tested.
-import { rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
 /** As deep as dist/native: native/locate.ts goes by its own place. */
 const folder = resolve(root, 'dist/cli');
+const entry = resolve(folder, 'index.js');
 
 /**
  * An `import` of a part of Node's makes all of its exports ready, streams and promises among those of node:fs, which takes
@@ -36,11 +37,11 @@ const others = {
   },
 };
 
-await rm(folder, { recursive: true, force: true });
-const { metafile } = await build({
+const { outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: { index: 'dist/broker/cli/index.js' },
   outdir: folder,
+  write: false,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -49,8 +50,31 @@ const { metafile } = await build({
   packages: 'external',
   sourcemap: true,
   sourcesContent: false,
-  metafile: true,
   logLevel: 'warning',
-  banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  },
   plugins: [required, others],
 });
+
+if (process.argv.includes('--check')) check();
+else write();
+
+function write() {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  for (const { path, contents } of outputFiles) writeFileSync(path, contents, { mode: path === entry ? 0o755 : 0o644 });
+  console.log(`bundled ${relative(root, entry)}`);
+}
+
+/** Nothing is there that would not be written now. */
+function check() {
+  const there = readdirSync(folder).map((name) => resolve(folder, name));
+  const stale = outputFiles.filter(
+    ({ path, contents }) => !there.includes(path) || !readFileSync(path).equals(contents),
+  );
+  if (stale.length > 0 || there.length !== outputFiles.length) {
+    console.error(`${relative(root, folder)} is not what dist/broker makes: npm run build`);
+    process.exitCode = 1;
+  } else console.log(`${there.length} files are in step`);
+}

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { pid } from 'node:process';
-import { threadId } from 'node:worker_threads';
 
 /** The folder, in a group that was delegated to the broker, in which its sandboxees' groups are. */
 export const FOLDER = 'sallyport';
@@ -17,11 +17,16 @@ interface Owner {
 let own: Owner | undefined;
 let made = 0;
 
-/** Of a group that nobody else has or had: each thread of a process counts by itself. */
+/** Of a group that nobody else has: each thread of a process, by its tid, counts by itself. */
 export function newGroupName(): string {
   made += 1;
   const { namespace, pid: number, started } = ownIdentity();
-  return `${namespace}-${number}-${started}-${threadId}-${made}`;
+  return `${namespace}-${number}-${started}-${ownThread()}-${made}`;
+}
+
+/** As /proc knows it, PID/task/TID: Node's own number costs a part of Node that takes longer to load than all of this. */
+function ownThread(): string {
+  return basename(readlinkSync('/proc/thread-self'));
 }
 
 /** Whether this process made it. */

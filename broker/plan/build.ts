@@ -1,3 +1,4 @@
+import { foldersAbove } from '../paths.js';
 import type { CommsNumber } from '../policy/comms-number.js';
 import { problemOfHostname } from '../policy/file-statements.js';
 import { PlanError } from './errors.js';
@@ -10,7 +11,7 @@ import {
   SPECULATION_CONTROLS,
 } from './kernel-constants.js';
 import { landlockStep } from './landlock.js';
-import { comparePaths, isBeneath, type Mount, type TmpfsMount } from './mounts.js';
+import { comparePaths, type Mount, type TmpfsMount } from './mounts.js';
 import { COMMS_FD_OF_LAUNCHER, FIRST_DECLARED_FD, PLAN_LIMITS } from './ops.js';
 import type { Step } from './steps.js';
 
@@ -192,6 +193,7 @@ function root({ mounts, tmpfs, writableRoot, writeExecutable }: PlanInput): Step
     ...mounts.filter(({ kind }) => kind !== 'mask').map((mount) => placedMount(mount, written)),
     ...tmpfs.map((mount): Placed => ({ target: mount.target, of: 'memory', step: tmpfsStep(mount, written) })),
   ].sort((a, b) => comparePaths(a.target, b.target));
+  const byTarget = new Map(placed.map((each) => [each.target, each]));
   const names = placed.reduce((sum, { target }) => sum + target.split('/').length, 0);
   return [
     {
@@ -202,7 +204,7 @@ function root({ mounts, tmpfs, writableRoot, writeExecutable }: PlanInput): Step
       rootInodes: BigInt(names + 16 + (writableRoot === undefined ? 0 : inodesFor(writableRoot))),
       rootMode: writableRoot === undefined ? 0o755 : 0o1777,
     },
-    ...placed.map(({ target, step }) => step(around(target, placed)?.of !== 'host')),
+    ...placed.map(({ target, step }) => step(around(target, byTarget)?.of !== 'host')),
     ...masks.map(({ target }): Step => ({ op: 'mask', target, size: MASK_SIZE })),
     // Optional: a partly covered /proc on the host (Docker) makes the kernel refuse, and Node starts without it.
     { op: 'proc', target: '/proc', processesOnly: true, optional: true },
@@ -211,8 +213,9 @@ function root({ mounts, tmpfs, writableRoot, writeExecutable }: PlanInput): Step
 }
 
 /** The innermost thing that a place is strictly in. */
-function around(target: string, placed: readonly Placed[]): Placed | undefined {
-  return placed.findLast((other) => other.target !== target && isBeneath(target, other.target));
+function around(target: string, placed: ReadonlyMap<string, Placed>): Placed | undefined {
+  const folder = foldersAbove(target).find((each) => placed.has(each));
+  return folder === undefined ? undefined : placed.get(folder);
 }
 
 /** A file of a page each, and some that are empty: an inode takes about as much of the kernel's memory as of a disk. */

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const COMMAND = fileURLToPath(new URL('../../broker/cli/index.cjs', import.meta.url));
+/** As it is installed: `run` is bundled. */
+export const COMMAND = fileURLToPath(new URL('../../cli/index.js', import.meta.url));
+/** The modules of which it is made. */
+export const MODULES = fileURLToPath(new URL('../../broker/cli/', import.meta.url));
 
 export interface Ended {
   readonly status: number | null;

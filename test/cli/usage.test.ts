@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { COMMAND, documents, sallyport } from './support.js';
+import { COMMAND, documents, MODULES, sallyport } from './support.js';
 
 describe('sallyport', () => {
   const { file } = documents();
@@ -65,17 +66,33 @@ describe('sallyport', () => {
         visit(join(dirname(path), target));
       }
     };
-    visit(join(dirname(COMMAND), 'commands.js'));
+    visit(join(MODULES, 'commands.js'));
     expect(seen.size).to.be.greaterThan(20);
     expect([...seen].filter((path) => path.includes('/native/'))).to.deep.equal([]);
   });
 
-  it('packs for `run` exactly what run loads', () => {
-    const pack = readFileSync(join(dirname(COMMAND), 'run.pack.js'), 'utf8');
-    const compiled = readFileSync(join(dirname(COMMAND), 'run-options.js'), 'utf8');
-    const body = compiled.slice(compiled.indexOf('const OPTIONS'), compiled.indexOf('export function parseRun'));
-    expect(body.length).to.be.greaterThan(500);
-    expect(pack, 'npm run build packs anew').to.include(body);
+  it('is bundled from the modules as they are, and to the same bytes each time', () => {
+    const script = fileURLToPath(new URL('../../../scripts/bundle-cli.mjs', import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
+    expect([status, stderr], 'npm run build').to.deep.equal([0, '']);
+    expect(stdout).to.match(/^[1-9]\d* files are in step\n$/);
+  });
+
+  it('does the same unbundled', () => {
+    const args = [join(MODULES, 'index.js'), 'run', '--', '/bin/sh', '-c', 'echo "$USER"; exit 7'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect([status, stdout, stderr]).to.deep.equal([7, 'sandboxee\n', '']);
+  });
+
+  it('keeps the names of functions in stack traces', () => {
+    const bundled = readdirSync(dirname(COMMAND)).filter((name) => name.endsWith('.js'));
+    const text = bundled.map((name) => readFileSync(join(dirname(COMMAND), name), 'utf8')).join('');
+    expect(text)
+      .to.match(/^function parseRun\(/m)
+      .and.match(/^async function prepare\(/m);
+    expect(bundled.map((name) => `${name}.map`)).to.satisfy((maps: string[]) =>
+      maps.every((name) => existsSync(join(dirname(COMMAND), name))),
+    );
   });
 
   it('is a program of its own', () => {
