@@ -34,7 +34,7 @@ export interface Standard {
 
 /** @throws CommandFailure for what is not there */
 export function runExecutor(options: RunOptions, { fds, terminal }: Standard): ProgramExecutor {
-  const execPath = realpathSync(process.execPath);
+  const execPath = realpathSync.native(process.execPath);
   const prefix = nodePrefix(execPath);
   const path = [...(isSystem(execPath) ? [] : [dirname(execPath)]), ...USUAL_PATH];
   const file = findProgram(options.program, path);
@@ -109,7 +109,7 @@ function existing(path: string, option: string): string {
 
 function writablePlace(path: string): string {
   const place = existing(path, '--write');
-  const real = realpathSync(place);
+  const real = realpathSync.native(place);
   const facts = statSync(real);
   if (!facts.isDirectory() && !facts.isFile())
     throw new CommandFailure(`--write: ${path} is neither a folder nor a file`);
@@ -128,7 +128,7 @@ function writablePlace(path: string): string {
 
 /** Shown read-only on top of a writable folder, beside what no grant makes writable (plan/trusted.ts). */
 function keptFrom(folder: string): readonly string[] {
-  const real = realpathSync(folder);
+  const real = realpathSync.native(folder);
   return RUN_BY_THE_HOST.map((name) => join(real, name)).filter((each) => statSync(each, { throwIfNoEntry: false }));
 }
 
@@ -162,7 +162,7 @@ function environmentOf({ env }: RunOptions, path: readonly string[]): Record<str
 
 function workingFolder(shown: readonly string[]): string {
   const folder = process.cwd();
-  const isShown = isSystem(folder) || shown.some((place) => isBeneath(folder, realpathSync(place)) && isFolder(place));
+  const isShown = isSystem(folder) || shown.some((place) => isBeneath(folder, realpathSync.native(place)) && isFolder(place));
   return isShown ? folder : HOME;
 }
 
