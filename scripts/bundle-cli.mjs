@@ -1,5 +1,7 @@
 // Puts what `sallyport` loads into few files: every confined command waits for it, and Node takes longer to load `run` and its
 // hundred modules one by one than the launch itself takes. The modules in dist/broker work by themselves, and are tested.
+// No code cache of V8's lies beside it: what Node takes for its own without being it is another program, or a crash. Nothing
+// is minified, so that stack traces can be read; that would save next to nothing.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { build } from 'esbuild';

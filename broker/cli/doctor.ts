@@ -13,7 +13,7 @@ Ends with 0 where the tier full works, else with 1.
 `;
 
 interface Diagnosis {
-  readonly tiers: { readonly full: boolean };
+  readonly tiers: { readonly full: boolean; readonly base: boolean };
   readonly checks: readonly Check[];
 }
 
@@ -26,7 +26,9 @@ export async function doctor(words: readonly string[]): Promise<number> {
   const other = words.find((word) => word !== '--json');
   if (other !== undefined) throw new CommandFailure(`unknown option '${other}'; sallyport doctor --help tells more`);
   const checks = await examine();
-  const diagnosis: Diagnosis = { tiers: { full: checks.every((each) => each.works || each.for === 'better') }, checks };
+  const works = (tier: Check['for']): boolean => checks.every((each) => each.works || each.for !== tier);
+  const proven = checks.some((each) => each.for === 'base');
+  const diagnosis: Diagnosis = { tiers: { full: works('full'), base: proven && works('base') }, checks };
   say(words.includes('--json') ? `${JSON.stringify(diagnosis, null, 2)}\n` : tableOf(diagnosis));
   return diagnosis.tiers.full ? 0 : 1;
 }
@@ -65,5 +67,5 @@ function tableOf({ tiers, checks }: Diagnosis): string {
     return mend === '' ? [line] : [line, `  ${' '.repeat(width)}  mend: ${mend}`];
   });
   const verdict = tiers.full ? 'works' : 'does not work: mend what is marked ✗';
-  return `${lines.join('\n')}\n\ntier full ${verdict}${checks.some(({ works, for: needed }) => !works && needed === 'better') ? '; what is marked – makes it better' : ''}\ntier base is not there yet\n`;
+  return `${lines.join('\n')}\n\ntier full ${verdict}${checks.some(({ works, for: needed }) => !works && needed === 'better') ? '; what is marked – makes it better' : ''}\ntier base ${tiers.base ? 'works' : 'does not work'}\n`;
 }

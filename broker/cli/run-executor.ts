@@ -162,7 +162,8 @@ function environmentOf({ env }: RunOptions, path: readonly string[]): Record<str
 
 function workingFolder(shown: readonly string[]): string {
   const folder = process.cwd();
-  const isShown = isSystem(folder) || shown.some((place) => isBeneath(folder, realpathSync.native(place)) && isFolder(place));
+  const isShown =
+    isSystem(folder) || shown.some((place) => isBeneath(folder, realpathSync.native(place)) && isFolder(place));
   return isShown ? folder : HOME;
 }
 

@@ -40,7 +40,7 @@ has a terminal of its own. It starts in this folder where it sees it, else in /t
   --wall-time SECONDS     (default: no limit)
   --processes N           processes and threads (default 512)
   --open-files N          of each process (default 1024)
-  --tier full             what confines it; there is no other yet
+  --tier full             what confines it; launch() has others
   --json FILE             write the result there, as JSON
   --net HOST[:PORT]       comes with brokered network
   -h, --help              this
@@ -180,6 +180,7 @@ function parseVariable(text: string, option: string): { name: string; value: str
 
 function requireFullTier(text: string, option: string): void {
   if (text === 'full') return;
-  const problem = text === 'base' ? 'the tier base is not there yet' : `'${text}' is no tier`;
-  throw usage(`${option}: ${problem}; full is`);
+  const problem =
+    text === 'base' ? 'base has no root and /tmp of their own to give to programs' : `'${text}' is no tier`;
+  throw usage(`${option}: ${problem}; full is the one that run has`);
 }

@@ -23,13 +23,14 @@ describe('sallyport doctor', () => {
     ]) {
       expect(stdout).to.match(new RegExp(`^✓ ${name} `, 'm'));
     }
-    expect(stdout).to.include('\ntier full works');
+    expect(stdout).to.match(/\ntier full works.*\ntier base works\n$/);
+    expect(stdout.match(/^[✓–] cgroup (memory|pids|cpu) /gm), 'as launches find them').to.have.length(3);
   });
 
   it('is JSON for machines', () => {
     const { status, stdout } = sallyport('doctor', '--json');
     const { tiers, checks }: { tiers: object; checks: readonly Check[] } = JSON.parse(stdout);
-    expect([status, tiers]).to.deep.equal([0, { full: true }]);
+    expect([status, tiers]).to.deep.equal([0, { full: true, base: true }]);
     expect(checks.length).to.be.greaterThan(25);
     for (const check of checks) expect(check).to.have.keys('name', 'works', 'for', 'meaning', 'mend');
   });

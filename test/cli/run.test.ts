@@ -30,7 +30,7 @@ describe('sallyport run', () => {
       ['too little memory', ['--memory', '1', 'true'], 'limits.memory: 1 is not a whole number of bytes from'],
       ['no time', ['--wall-time', '-1', 'true'], "'-1' is no number of seconds"],
       ['no count', ['--processes', 'many', 'true'], "'many' is no whole number"],
-      ['a tier that is not there', ['--tier', 'base', 'true'], 'the tier base is not there yet'],
+      ['a tier that is not there', ['--tier', 'base', 'true'], 'base has no root and /tmp of their own'],
       ['no tier', ['--tier', 'none', 'true'], "'none' is no tier"],
       ['the network', ['--net', 'example.com', 'true'], '--net comes with brokered network'],
       ['a variable that is not there', ['--env', 'NO_SUCH_VARIABLE', 'true'], 'no variable NO_SUCH_VARIABLE'],

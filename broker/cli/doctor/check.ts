@@ -2,8 +2,8 @@
 export interface Check {
   readonly name: string;
   readonly works: boolean;
-  /** `full`: without it that tier does not work; `better`: it does, with less. */
-  readonly for: 'full' | 'better';
+  /** `full`, `base`: without it that tier does not work; `better`: both do, with less. */
+  readonly for: 'full' | 'base' | 'better';
   /** What it means that it works, or that it does not. */
   readonly meaning: string;
   /** How to mend it; empty where nothing can be done, or has to be. */

@@ -1,9 +1,11 @@
 /** What can be said of the host by looking at it and at this process. */
-import { accessSync, closeSync, constants, readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import * as native from '../../../native/broker.js';
 import { Seal } from '../../../native/shared.js';
 import { errorCode } from '../../../protocols/error-code.js';
+import { CONTROLLERS, type Controller } from '../../cgroup/controllers.js';
+import { cgroupFindings } from '../../cgroup/places.js';
 import { kernelFeatures } from '../../kernel.js';
 import { leaseUid } from '../../lease.js';
 import { type Check, check } from './check.js';
@@ -16,7 +18,7 @@ export function hostChecks(): readonly Check[] {
 }
 
 export function processChecks(): readonly Check[] {
-  return [memory(), terminal(), openFiles(), ...uids(), proc(), cgroups()];
+  return [memory(), terminal(), openFiles(), ...uids(), proc(), ...cgroups()];
 }
 
 export function kernelChecks(): readonly Check[] {
@@ -157,22 +159,27 @@ function proc(): Check {
   );
 }
 
-/** By looking alone: what can be delegated is found by trying where limits are set. */
-function cgroups(): Check {
-  const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
-  const folder = `/sys/fs/cgroup${own ?? ''}`;
-  try {
-    if (own === undefined) throw new Error('cgroup v2 is not in use');
-    const controllers = readFileSync(`${folder}/cgroup.controllers`, 'utf8').trim();
-    accessSync(folder, constants.W_OK);
-    return check('cgroup v2', 'better', true, `delegated: ${controllers === '' ? 'no controllers' : controllers}`);
-  } catch {
-    return check(
-      'cgroup v2',
-      'better',
-      false,
-      'memory is looked at every 50 ms instead of held by the kernel',
-      'systemd-run --user --scope -p Delegate=yes …',
-    );
-  }
+/** By trying, as launches do. */
+function cgroups(): readonly Check[] {
+  const findings = cgroupFindings();
+  return CONTROLLERS.map((controller) => {
+    const finding = findings[controller];
+    const name = `cgroup ${controller}`;
+    if (finding.state === 'on')
+      return check(name, 'better', true, `version ${finding.place.version}: ${HELD[controller]}`);
+    const mend = 'systemd-run --user --scope -p Delegate=yes …; docs/hosts.md tells more';
+    return check(name, 'better', false, `${finding.reason}: ${NOT_HELD[controller]}`, mend);
+  });
 }
+
+const HELD: Readonly<Record<Controller, string>> = {
+  memory: 'the kernel holds memory that is asked for',
+  pids: 'the kernel counts processes',
+  cpu: 'limits.cpus can be given',
+};
+
+const NOT_HELD: Readonly<Record<Controller, string>> = {
+  memory: 'memory is looked at every 50 ms',
+  pids: 'RLIMIT_NPROC and a look every 50 ms count processes',
+  cpu: 'limits.cpus cannot be given',
+};

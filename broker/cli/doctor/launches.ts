@@ -6,8 +6,11 @@ import { type Executor, node, program } from '../../executor.js';
 import { launch } from '../../launch.js';
 import { type Policy, policies } from '../../policy/index.js';
 import { describeResult, type Result } from '../../result.js';
+import type { TierDemand } from '../../tier.js';
 import { isFolder, SYSTEM_FOLDERS } from '../surroundings.js';
 import { type Check, check } from './check.js';
+
+const BASE = 'any program, without namespaces';
 
 export async function launchChecks(): Promise<readonly Check[]> {
   const read = SYSTEM_FOLDERS.filter(isFolder);
@@ -17,6 +20,10 @@ export async function launchChecks(): Promise<readonly Check[]> {
     launched('a Node sandboxee', worker),
     speculation(worker),
     launched('any program', await outcomeOf(() => program('/bin/true', { read }), policies.commandLine().build())),
+    {
+      ...launched(BASE, await outcomeOf(() => program('/bin/true', { read }), policies.commandLine().build(), 'base')),
+      for: 'base',
+    },
     await reports(read),
   ];
 }
@@ -50,9 +57,9 @@ async function reports(read: readonly string[]): Promise<Check> {
   );
 }
 
-async function outcomeOf(executor: () => Executor, policy: Policy): Promise<Outcome> {
+async function outcomeOf(executor: () => Executor, policy: Policy, tier: TierDemand = 'full'): Promise<Outcome> {
   try {
-    const sandboxee = await launch(executor(), { policy, limits: { wallTime: 20_000 } });
+    const sandboxee = await launch(executor(), { policy, tier, limits: { wallTime: 20_000 } });
     const result = await sandboxee.result;
     await sandboxee.close();
     return result;
