@@ -123,6 +123,12 @@ function writablePlace(path: string): string {
   } catch {
     throw new CommandFailure(`--write: this user may not write ${path}`);
   }
+  // Root's programs have a uid and a gid that own nothing (lease.ts).
+  if (process.geteuid?.() === 0 && (facts.mode & constants.S_IWOTH) === 0) {
+    throw new CommandFailure(
+      `--write: ${path} is not for all to write, and under root the program has a uid of its own: run this as the user who owns it, or chmod o+w`,
+    );
+  }
   return place;
 }
 

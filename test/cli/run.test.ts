@@ -47,6 +47,19 @@ describe('sallyport run', () => {
       });
     }
 
+    (process.geteuid?.() === 0 ? it : it.skip)(
+      '--write of what the uid that programs have under root may not write',
+      () => {
+        const place = join(folder(), 'own');
+        mkdirSync(place, { mode: 0o755 });
+        const { status, stderr } = run(['--write', place, 'true']);
+        expect(status).to.equal(125);
+        expect(stderr).to.match(ONE_LINE).and.include('own is not for all to write');
+        chmodSync(place, 0o757);
+        expect(run(['--write', place, 'true']).status).to.equal(0);
+      },
+    );
+
     it('a policy that does not parse', () => {
       const policy = join(folder(), 'broken.json');
       writeFileSync(policy, '{ "preset": "commandline" }');
