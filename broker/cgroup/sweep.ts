@@ -6,15 +6,20 @@ import { basesOf, hierarchies } from './places.js';
 
 let swept = false;
 
-/** Removes, once, the groups that killed brokers have left. Their processes are gone with their broker. */
+/**
+ * Removes, once, the groups that killed brokers have left. Their processes are gone with their broker. Never throws: what is
+ * not removed now is for the next broker.
+ */
 export function sweepOnce(): void {
   if (swept) return;
   swept = true;
-  for (const folder of groupFolders()) {
-    for (const name of namesIn(folder)) {
-      if (isAbandoned(name)) tryToRemove(join(folder, name));
+  try {
+    for (const folder of groupFolders()) {
+      for (const name of namesIn(folder)) {
+        if (isAbandoned(name)) tryToRemove(join(folder, name));
+      }
     }
-  }
+  } catch {}
 }
 
 /** Every folder in which this broker's groups could be, in any tree. */
