@@ -28,6 +28,7 @@ const PARTS = [
   'node_modules',
   'native/build/Release',
   'native/include',
+  'scripts/bundle-cli.mjs',
   'test/native',
   'examples',
 ];
