@@ -5,7 +5,7 @@ import type { StreamSource } from '../schema/members.js';
 import { readMessage } from '../schema/message.js';
 import { Reader } from '../schema/reader.js';
 import { Tag } from '../tags.js';
-import { CallContext, Failure } from './context.js';
+import { BuiltInFailure, CallContext, Failure } from './context.js';
 import { type BuiltInCode, codeNumber } from './failure-codes.js';
 import type { IncomingCall, ServedMember } from './incoming-call.js';
 import { callLimits, MOST_DETAIL } from './limits.js';
@@ -229,6 +229,10 @@ export class IncomingCalls {
         this.#sendFailure(call, number, error.message);
         return;
       }
+    }
+    if (error instanceof BuiltInFailure) {
+      this.#fail(call, error.builtInCode);
+      return;
     }
     this.#fail(call, error instanceof LimitExceeded ? 'limit' : 'internal');
     this.#onError(error, member.name);

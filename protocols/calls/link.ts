@@ -2,14 +2,17 @@ import type { CallPort } from '../call-port.js';
 import { InvalidArgument, LimitExceeded, ProtocolError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import type { AnyType } from '../schema/containers.js';
-import { IncomingHandles, type RemoteSource } from '../schema/handles.js';
+import { type Exportable, IncomingHandles, type RemoteSource } from '../schema/handles.js';
 import { writeMessage } from '../schema/message.js';
 import { Reader } from '../schema/reader.js';
 import { Writer } from '../schema/writer.js';
 import { Tag } from '../tags.js';
 import { Attachments } from './attachments.js';
 import { Exports } from './exports.js';
+import { Forward } from './forward.js';
+import { giveBackId, isGivenBack } from './given-back.js';
 import { callLimits } from './limits.js';
+import { Passable } from './remote.js';
 import { Service } from './service.js';
 import { Turnstile } from './turnstile.js';
 
@@ -134,15 +137,27 @@ export class Link {
     this.#reader.open(empty, 0, 0, false, null);
   }
 
+  /** One more reference for the peer; or, for what is the peer's own, its own name of it. */
+  #idOf(each: Exportable): number {
+    if (each instanceof Service) return this.exports.add(each);
+    if (!(each instanceof Passable)) throw new InvalidArgument('a capability is given as service(I, …)');
+    each.check();
+    if (each.port.source === this.source) return giveBackId(each.binding.id);
+    const forward = new Forward(each);
+    try {
+      return this.exports.add(forward);
+    } catch (error) {
+      forward.unheld();
+      throw error;
+    }
+  }
+
   #withHandles(tag: number, writer: Writer, counts: number): void {
     const { fds, buffers, exports } = writer.handles;
     const ids: number[] = [];
     let isAttaching = false;
     try {
-      for (const each of exports) {
-        if (!(each instanceof Service)) throw new InvalidArgument('a capability is given as service(I, …)');
-        ids.push(this.exports.add(each));
-      }
+      for (const each of exports) ids.push(this.#idOf(each));
       writer.bytes[counts] = fds.length;
       writer.bytes[counts + 1] = buffers.length;
       writer.bytes[counts + 2] = ids.length;
@@ -152,8 +167,9 @@ export class Link {
       for (const fd of fds) this.port.attachFd(fd);
       for (const buffer of buffers) this.port.attachBuffer(buffer);
       this.port.frame(tag, writer.written);
+      for (const each of exports) if (each instanceof Passable) each.letGo();
     } catch (error) {
-      for (const id of ids) this.exports.takeBack(id);
+      for (const id of ids) if (!isGivenBack(id)) this.exports.takeBack(id);
       if (isAttaching) this.quietly(Tag.AttachDrop, empty);
       throw error;
     }

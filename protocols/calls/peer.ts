@@ -5,7 +5,7 @@ import { defer } from '../deferred.js';
 import { InvalidArgument, PeerGone, ProtocolError, type SallyportError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import { hashOf } from '../schema/description.js';
-import type { Interface, Members } from '../schema/interface.js';
+import type { AnyInterface, Interface, Members } from '../schema/interface.js';
 import { isInterface } from '../schema/interface.js';
 import type { Implementation, Remote } from '../schema/members.js';
 import { Tag, tagName } from '../tags.js';
@@ -13,6 +13,7 @@ import { Imports } from './imports.js';
 import { IncomingCalls } from './incoming-calls.js';
 import { callLimits, OUTCOME_PATIENCE } from './limits.js';
 import { Link } from './link.js';
+import { Loop } from './loop.js';
 import { offerPeers } from './offer.js';
 import { Service, service } from './service.js';
 import { Serving } from './serving.js';
@@ -68,7 +69,12 @@ export class Peer {
     const onError = (error: unknown, member: string): void => {
       if (handlerErrors.hasSubscribers) handlerErrors.publish({ error, member });
     };
-    this.#imports = new Imports((source) => new Link(port, source), onError);
+    const loop = new Loop(port.fds, (inner) => new Peer(inner));
+    this.#imports = new Imports(
+      (source) => new Link(port, source),
+      onError,
+      (own) => loop.remoteOf(own),
+    );
     this.#link = this.#imports.link;
     this.#incoming = new IncomingCalls(this.#link, onError);
     this.#serving = new Serving(this.#link, this.#incoming);
@@ -91,6 +97,16 @@ export class Peer {
   connect<M extends Members>(target: Interface<M>): Remote<Interface<M>> {
     if (!isInterface(target)) throw new InvalidArgument('connect(): give it what defineInterface() made');
     return this.#imports.connect(target) as Remote<Interface<M>>;
+  }
+
+  /** @internal One more reference for the other side, which is told its id by other means. */
+  lend(each: Service): number {
+    return this.#link.exports.add(each);
+  }
+
+  /** @internal The other side's `lend`. */
+  adopt(id: number, target: AnyInterface): Disposable {
+    return this.#imports.adopt(id, target);
   }
 
   usage(): Usage {

@@ -84,8 +84,12 @@ export type Handlers = Implementation<typeof Everything>;
 
 /** Serves all of it, with what a test replaces. */
 export function serveEverything(pair: { fd(): Fd }, peer: Peer, replaced: Partial<Handlers> = {}) {
+  return peer.serve(Everything, handlersOf(pair, replaced));
+}
+
+export function handlersOf(pair: { fd(): Fd }, replaced: Partial<Handlers> = {}): Handlers {
   const never = () => new Promise<never>(() => {});
-  return peer.serve(Everything, {
+  return {
     add: ({ a, b }) => a + b,
     echo: async ({ bytes }) => ({ bytes }),
     wait: never,
@@ -124,5 +128,5 @@ export function serveEverything(pair: { fd(): Fd }, peer: Peer, replaced: Partia
       for (;;) yield Buffer.alloc(size);
     },
     ...replaced,
-  });
+  };
 }
