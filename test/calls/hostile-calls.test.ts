@@ -68,6 +68,8 @@ class Victim {
 }
 
 const INPUT = words(1, 2);
+/** An input of `use`, with a remote of this id. */
+const useOf = (remote: number) => Buffer.concat([Buffer.from([0]), words(0), words(remote)]);
 
 describe('a hostile peer', () => {
   const attacks: readonly (readonly [string, (victim: Victim) => unknown, string])[] = [
@@ -140,6 +142,26 @@ describe('a hostile peer', () => {
       (v) =>
         v.connect().call(1, 'use', Buffer.concat([Buffer.from([0]), words(0), words(0)]), { counts: [0, 0, 1, 0] }),
       'remote 0',
+    ],
+    [
+      'gives back what it does not hold',
+      (v) => v.connect().call(1, 'use', useOf(0x80000005), { counts: [0, 0, 1, 0] }),
+      'remote 5, which it does not hold',
+    ],
+    [
+      'gives back a connection that it did not make',
+      (v) => v.connect().call(1, 'use', useOf(0xc0000001), { counts: [0, 0, 1, 0] }),
+      'remote 2147483649, which it does not hold',
+    ],
+    [
+      'gives back another kind of remote than it was given',
+      (v) => v.connect().call(1, 'use', useOf(0xc0000000), { counts: [0, 0, 1, 0] }),
+      'gave back a remote of everything@1 for one of logger@1',
+    ],
+    [
+      'passes a remote of an id that none has',
+      (v) => v.connect().call(1, 'use', useOf(0x40000000), { counts: [0, 0, 1, 0] }),
+      'remote 1073741824, which can be none',
     ],
     [
       'answers a call that was never made',
@@ -445,6 +467,30 @@ describe('a hostile peer', () => {
     }
     await settle(40);
     expect(victim.violation).to.contain('more than 1024 remotes');
+  });
+
+  it('cannot give back more remotes than may be held, nor one that it has let go of', async () => {
+    for (const isReleased of [false, true]) {
+      const held: unknown[] = [];
+      const victim = new Victim({
+        use: ({ logger }) => {
+          held.push(logger);
+        },
+      });
+      victim.connect();
+      const own = victim.peer.connect(Everything).use({ logger: service(Logger, { log: () => {} }), line: '' });
+      await settle();
+      if (isReleased) victim.hostile.frame(Tag.Release, words(1));
+      for (let id = 0; id < 1100 && victim.violation === undefined; id++) {
+        victim.call(id, 'use', useOf(0x80000001), { counts: [0, 0, 1, 0] });
+        if (id % 100 === 99) await settle(4);
+      }
+      await settle(40);
+      expect(victim.violation).to.contain(isReleased ? 'does not hold' : 'gave back too many');
+      expect(held.length).to.be.below(1025);
+      await rejection(own);
+      await victim.end();
+    }
   });
 
   it('is told by a handler that it is', async () => {

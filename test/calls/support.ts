@@ -14,7 +14,7 @@ export interface Side {
 
 /** Two peers joined in memory. The fds of both are of one table, so that it shows whether each was closed, once. */
 export class PeerPair {
-  readonly fds = new FakeFds();
+  readonly fds: FakeFds;
   readonly violations: string[] = [];
   readonly broker: Side;
   readonly sandboxee: Side;
@@ -26,8 +26,11 @@ export class PeerPair {
       readonly limits?: ChannelLimitOptions;
       readonly broker?: PeerOptions;
       readonly sandboxee?: PeerOptions;
+      /** Where fds go from one pair to another. */
+      readonly fds?: FakeFds;
     } = {},
   ) {
+    this.fds = options.fds ?? new FakeFds();
     this.transports = memoryPair({ closeFd: this.fds.close, ...options.pair });
     const make = (index: 0 | 1, role: 'broker' | 'sandboxee', peer: PeerOptions | undefined): Side => {
       const comms = new Comms(this.transports[index], {
