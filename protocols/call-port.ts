@@ -1,8 +1,9 @@
 import { encodeFacts } from './buffer-frames.js';
-import { ProtocolError, type SallyportError } from './errors.js';
+import { LimitExceeded, ProtocolError, type SallyportError } from './errors.js';
 import type { Fd } from './fd.js';
 import type { FdOperations } from './fd-facts.js';
 import type { Frame } from './frame.js';
+import type { Phase } from './frame-rules.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
 import type { BufferHome, SharedBuffer } from './shared-buffer.js';
@@ -14,6 +15,8 @@ export interface CallHandler {
   onFrame(frame: Frame): void;
   /** What was queued has left. */
   onDrain(): void;
+  /** The program is not trusted any more; nothing crosses until go. */
+  onStartUpOver(): void;
   /** Once; nothing is sent or received from here on. */
   onEnd(reason: SallyportError): void;
 }
@@ -26,10 +29,12 @@ export const noCalls: CallHandler = {
     );
   },
   onDrain: () => {},
+  onStartUpOver: () => {},
   onEnd: () => {},
 };
 
 const nothing = new Uint8Array(0);
+const MOST_HELD = 4096;
 
 /** The sending side of a channel, for calls. Frames leave in the order of these calls, all of one turn in one write. */
 export class CallPort {
@@ -40,6 +45,9 @@ export class CallPort {
   readonly #outbox: Outbox;
   readonly #buffers: { readonly home: BufferHome };
   readonly #refused: () => SallyportError | null;
+  readonly #phase: () => Phase;
+  /** Of connections and listeners, until they may be sent. */
+  #held: { readonly tag: number; readonly payload: Uint8Array }[] = [];
 
   constructor(
     outbox: Outbox,
@@ -47,8 +55,9 @@ export class CallPort {
     fds: FdOperations,
     limits: ChannelLimits,
     refused: () => SallyportError | null,
-    violate: (error: unknown) => void,
+    { phase, violate }: { readonly phase: () => Phase; readonly violate: (error: unknown) => void },
   ) {
+    this.#phase = phase;
     this.#outbox = outbox;
     this.#buffers = buffers;
     this.fds = fds;
@@ -67,6 +76,29 @@ export class CallPort {
     const refused = this.#refused();
     if (refused !== null) throw refused;
     this.#outbox.checkSize(size);
+  }
+
+  get phase(): Phase {
+    return this.#phase();
+  }
+
+  /**
+   * What need not be awaited: it waits for go where it cannot be sent. In the start-up nobody listens; and to let go of a
+   * remote has no moment of its own, so that it could come when the other side's start-up is over.
+   */
+  control(tag: number, payload: Uint8Array): void {
+    const { phase } = this;
+    const mayGo = phase === 'open' || (phase === 'start-up' && tag !== Tag.Listen && tag !== Tag.Release);
+    if (mayGo) this.frame(tag, payload);
+    else if (this.#held.length < MOST_HELD) this.#held.push({ tag, payload });
+    else throw new LimitExceeded('frames before go', MOST_HELD + 1, MOST_HELD);
+  }
+
+  /** Go: what waited is sent. */
+  open(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const { tag, payload } of held) this.frame(tag, payload);
   }
 
   frame(tag: number, payload: Uint8Array): void {

@@ -56,6 +56,7 @@ export class IncomingCalls {
       ordinal,
       bytes: frame.length,
       fds,
+      phase: this.#link.phase,
       context: new CallContext((error) => this.#link.port.violate(error)),
       isCancelled: false,
       unread: null,
@@ -104,6 +105,14 @@ export class IncomingCalls {
     for (const { pump } of this.#calls.values()) pump?.wake();
   }
 
+  /** Their answers cannot be sent any more. */
+  startUpOver(): void {
+    for (const call of [...this.#calls.values()]) {
+      this.onCancel(call.id);
+      this.#finish(call);
+    }
+  }
+
   end(reason: unknown): void {
     this.#isEnded = true;
     this.#ready.drain();
@@ -134,6 +143,12 @@ export class IncomingCalls {
     if (member === undefined || member.kind === 'event' || !handler) {
       reader.handles?.discard();
       throw new ProtocolError(`the peer called member ${call.ordinal} of ${target.name}, which is nothing to call`);
+    }
+    const phase = member.kind === 'method' ? member.phase : 'open';
+    if (phase !== call.phase) {
+      reader.handles?.discard();
+      const when = phase === 'open' ? 'from go on' : 'before go alone';
+      throw new ProtocolError(`the peer called ${target.name}.${member.name}, which it may ${when}`);
     }
     call.ready = {
       member,
@@ -243,7 +258,8 @@ export class IncomingCalls {
   }
 
   #sendFailure(call: IncomingCall, code: number, message: string): void {
-    if (this.#isEnded) return;
+    // One that the end of the start-up has ended is of no call any more.
+    if (this.#isEnded || this.#calls.get(call.id) !== call) return;
     const payload = Buffer.alloc(6 + MOST_DETAIL);
     payload.writeUInt32LE(call.id, 0);
     payload.writeUInt16LE(code, 4);

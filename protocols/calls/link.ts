@@ -3,6 +3,7 @@ import { InvalidArgument, LimitExceeded, ProtocolError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import type { AnyType } from '../schema/containers.js';
 import { type Exportable, IncomingHandles, type RemoteSource } from '../schema/handles.js';
+import type { CallPhase } from '../schema/members.js';
 import { writeMessage } from '../schema/message.js';
 import { Reader } from '../schema/reader.js';
 import { Writer } from '../schema/writer.js';
@@ -84,6 +85,11 @@ export class Link {
     }
   }
 
+  /** What may be called now. */
+  get phase(): CallPhase {
+    return this.port.phase === 'start-up' ? 'start-up' : 'open';
+  }
+
   /** Up to three words. Nobody waits for the outcome. */
   simple(tag: number, ...words: readonly number[]): void {
     const payload = Buffer.allocUnsafe(4 * words.length);
@@ -94,7 +100,7 @@ export class Link {
   /** What cannot be sent because the peer is gone is not missed; a peer that leaves all unread is hostile. */
   quietly(tag: number, payload: Uint8Array): void {
     try {
-      this.port.frame(tag, payload);
+      this.port.control(tag, payload);
     } catch (error) {
       if (error instanceof LimitExceeded) {
         this.port.violate(new ProtocolError('the peer does not read what it is sent', { cause: error }));

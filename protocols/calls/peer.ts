@@ -63,6 +63,10 @@ export class Peer {
     const handler: CallHandler = {
       onFrame: (frame) => this.#onFrame(frame),
       onDrain: () => this.#onDrain(),
+      onStartUpOver: () => {
+        this.#incoming.startUpOver();
+        this.#imports.calls.startUpOver();
+      },
       onEnd: (reason) => this.#onEnd(reason),
     };
     const port = channel.carryCalls(handler);

@@ -3,12 +3,20 @@ import fc from 'fast-check';
 import { Peer } from '../../protocols/calls/peer.js';
 import { service } from '../../protocols/calls/service.js';
 import { PeerGone } from '../../protocols/errors.js';
+import { defineInterface, t } from '../../protocols/schema/index.js';
 import { Tag } from '../../protocols/tags.js';
 import { HostilePeer, rejection, settle } from '../comms/support.js';
 import { Everything, type Handlers, Logger, PeerPair, serveEverything } from './support.js';
 
 const BINDING = 0x80000000;
 const ordinals = new Map(Everything.table.map(({ name }, ordinal) => [name, ordinal]));
+
+/** Its first two members have the ordinals of those of Everything. */
+const Early = defineInterface('early@1', {
+  add: t.method({ input: { a: t.int32(), b: t.int32() } }),
+  warmUp: t.method({ phase: 'start-up' }),
+});
+ordinals.set('warmUp', 1);
 
 function words(...values: number[]): Buffer {
   const bytes = Buffer.alloc(4 * values.length);
@@ -22,8 +30,8 @@ class Victim {
   readonly peer: Peer;
   readonly started: string[] = [];
 
-  constructor(replaced: Partial<Handlers> = {}) {
-    this.hostile = new HostilePeer();
+  constructor(replaced: Partial<Handlers> = {}, phase: 'open' | 'start-up' = 'open') {
+    this.hostile = new HostilePeer({ phase });
     this.peer = new Peer(this.hostile.comms, { outcome: Promise.resolve({ status: 'violation' }) });
     const never = () => new Promise<never>(() => {});
     const pair = { fd: () => expect.fail('not used'), fds: this.hostile.fds };
@@ -34,8 +42,11 @@ class Victim {
     return this.hostile.violations[0]?.message;
   }
 
-  connect(binding = BINDING): this {
-    const { name, hash } = Everything;
+  serve(): void {
+    this.peer.serve(Early, { add: () => {}, warmUp: () => {} });
+  }
+
+  connect(binding = BINDING, { name, hash }: { readonly name: string; readonly hash: Buffer } = Everything): this {
     this.hostile.frame(
       Tag.Connect,
       Buffer.concat([words(binding), hash, Buffer.from([name.length]), Buffer.from(name)]),
@@ -500,16 +511,54 @@ describe('a hostile peer', () => {
     expect(victim.violation).to.contain('an offset beyond the frame');
   });
 
-  for (const phase of ['handshake', 'start-up'] as const) {
-    it(`that calls before go, in the ${phase}, breaks the protocol, and nothing of ours leaves before`, async () => {
-      const early = new HostilePeer({ phase });
-      const remote = new Peer(early.comms).connect(Everything);
-      expect(await rejection(remote.nothing())).to.have.property('code', 'ERR_SALLYPORT_CLOSED');
-      early.frame(Tag.Connect, Buffer.alloc(40));
+  it('that calls before go breaks the protocol, and nothing of ours leaves before', async () => {
+    const early = new HostilePeer({ phase: 'handshake' });
+    const remote = new Peer(early.comms).connect(Everything);
+    expect(await rejection(remote.nothing())).to.have.property('code', 'ERR_SALLYPORT_CLOSED');
+    early.frame(Tag.Connect, Buffer.alloc(40));
+    await settle();
+    expect(early.violations[0]?.message).to.contain('may not send now');
+  });
+
+  const early: readonly (readonly [string, (v: Victim) => unknown, string])[] = [
+    ['calls what is not of the start-up', (v) => v.connect().call(1, 'add', INPUT), 'add, which it may from go on'],
+    ['reads a stream', (v) => v.connect().call(1, 'count', words(1)), 'count, which it may from go on'],
+    ['calls what waits to be served', (v) => v.connect(BINDING, Early).call(1, 'add', INPUT).serve(), 'from go on'],
+    ['listens', (v) => v.connect().hostile.frame(Tag.Listen, words(BINDING, 1)), 'listens before go'],
+  ];
+  for (const [name, attack, says] of early) {
+    it(`that ${name} in the start-up breaks the protocol`, async () => {
+      const victim = new Victim({}, 'start-up');
+      attack(victim);
       await settle();
-      expect(early.violations[0]?.message).to.contain('may not send now');
+      expect(victim.violation).to.contain(says);
+      await victim.end();
     });
   }
+
+  it('that calls what is of the start-up breaks the protocol from go on, and between', async () => {
+    for (const isOver of [false, true]) {
+      const victim = new Victim({}, isOver ? 'start-up' : 'open');
+      victim.serve();
+      if (isOver) victim.hostile.comms.startUpOver();
+      victim.connect(BINDING, Early).call(1, 'warmUp');
+      await settle();
+      expect(victim.violation).to.contain(isOver ? 'may not send now' : 'warmUp, which it may before go alone');
+      await victim.end();
+    }
+  });
+
+  it('that leaves calls of the start-up unanswered ends them with it', async () => {
+    const victim = new Victim({}, 'start-up');
+    const call = rejection(victim.peer.connect(Early).warmUp());
+    await settle();
+    victim.hostile.comms.startUpOver();
+    expect(await call)
+      .to.have.property('message')
+      .that.contains('before the end of the start-up');
+    expect(victim.peer.usage().made.calls.used).to.equal(0);
+    await victim.end();
+  });
 
   it('that makes calls where none are carried breaks the protocol', async () => {
     const plain = new HostilePeer();
