@@ -1,6 +1,5 @@
 /** The public surface of the broker. */
 
-export { lend } from '../protocols/calls/forward.js';
 export type { Usage } from '../protocols/calls/peer.js';
 export type { Service } from '../protocols/calls/service.js';
 export type { Comms } from '../protocols/comms.js';

@@ -4,6 +4,7 @@ import type { Fd } from './fd.js';
 import type { FdOperations } from './fd-facts.js';
 import type { Frame } from './frame.js';
 import type { Phase } from './frame-rules.js';
+import { LargeAnswers } from './large-answers.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
 import type { BufferHome, SharedBuffer } from './shared-buffer.js';
@@ -46,6 +47,7 @@ export class CallPort {
   readonly #buffers: { readonly home: BufferHome };
   readonly #refused: () => SallyportError | null;
   readonly #phase: () => Phase;
+  readonly #large: LargeAnswers;
   /** Of connections and listeners, until they may be sent. */
   #held: { readonly tag: number; readonly payload: Uint8Array }[] = [];
 
@@ -59,6 +61,7 @@ export class CallPort {
   ) {
     this.#phase = phase;
     this.#outbox = outbox;
+    this.#large = new LargeAnswers(outbox);
     this.#buffers = buffers;
     this.fds = fds;
     this.limits = limits;
@@ -68,7 +71,7 @@ export class CallPort {
 
   /** Bytes accepted that the kernel has not. */
   get queued(): number {
-    return this.#outbox.queued;
+    return this.#outbox.queued + this.#large.bytes;
   }
 
   /** Throws where nothing can be sent, or not so much. */
@@ -76,6 +79,27 @@ export class CallPort {
     const refused = this.#refused();
     if (refused !== null) throw refused;
     this.#outbox.checkSize(size);
+    const { queued } = this;
+    const { sendMax } = this.limits;
+    if (this.#large.bytes > 0 && size + queued > sendMax)
+      throw new LimitExceeded('sendMax', size + queued, sendMax, `${queued} bytes are queued`);
+  }
+
+  /** A Return that carries nothing. What is too large to go at once goes in parts, which let other frames by. */
+  answer(payload: Uint8Array): void {
+    this.check(payload.length);
+    if (this.#large.goesWhole(payload.length)) this.frame(Tag.Return, payload);
+    else this.#large.push(Buffer.from(payload));
+  }
+
+  /** What was queued has left. */
+  goOn(): void {
+    this.#large.goOn();
+  }
+
+  end(): void {
+    this.#held = [];
+    this.#large.end();
   }
 
   get phase(): Phase {
@@ -124,7 +148,7 @@ export class CallPort {
     }
   }
 
-  /** Whether more than so many bytes wait, once the kernel has been given what it takes. */
+  /** Whether more than so many bytes wait before what is sent now, once the kernel has been given what it takes. */
   isCongested(bytes: number): boolean {
     if (this.#outbox.queued <= bytes) return false;
     this.#outbox.tryFlush();

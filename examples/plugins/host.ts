@@ -1,5 +1,5 @@
-import { describeResult, escapeText, launch, node, policies, RemoteError, type Sandboxee, service } from 'sallyport';
-import type { Remote } from 'sallyport/protocols';
+import { describeResult, escapeText, launch, node, policies, RemoteError, type Sandboxee } from 'sallyport';
+import { type Remote, service } from 'sallyport/protocols';
 import { Log, Plugin } from './plugins.js';
 import type { Values } from './store.js';
 

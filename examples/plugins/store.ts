@@ -1,4 +1,4 @@
-import { service } from 'sallyport';
+import { service } from 'sallyport/protocols';
 import { Store } from './plugins.js';
 
 const MOST_ENTRIES = 100;

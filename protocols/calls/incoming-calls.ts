@@ -171,11 +171,17 @@ export class IncomingCalls {
 
   #run(): void {
     this.#isScheduled = false;
-    while (!this.#isEnded && !this.#link.port.isCongested(this.#link.port.limits.sendHighWater)) {
+    while (!this.#isEnded && !this.#isUnread()) {
       const call = this.#ready.shift();
       if (call === undefined) return;
       this.#start(call);
     }
+  }
+
+  /** Whether the peer leaves much of its answers. */
+  #isUnread(): boolean {
+    const { port } = this.#link;
+    return port.isCongested(port.limits.sendHighWater) || port.queued > port.limits.sendHighWater;
   }
 
   #start(call: IncomingCall): void {

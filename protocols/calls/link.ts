@@ -73,8 +73,9 @@ export class Link {
           throw new LimitExceeded('attached', fds.length + buffers.length, callLimits.attached);
         }
         admit?.(size);
-        if (isEmpty) this.port.frame(tag, writer.written);
-        else this.#withHandles(tag, writer, counts);
+        if (!isEmpty) this.#withHandles(tag, writer, counts);
+        else if (tag === Tag.Return) this.port.answer(writer.written);
+        else this.port.frame(tag, writer.written);
         return size;
       } catch (error) {
         type.drop?.(value);
@@ -139,6 +140,7 @@ export class Link {
 
   end(): void {
     this.attachments.drop();
+    this.port.end();
     this.exports.clear();
     this.#reader.open(empty, 0, 0, false, null);
   }

@@ -15,6 +15,7 @@ import { callLimits, OUTCOME_PATIENCE } from './limits.js';
 import { Link } from './link.js';
 import { Loop } from './loop.js';
 import { offerPeers } from './offer.js';
+import { Parts } from './parts.js';
 import { Service, service } from './service.js';
 import { Serving } from './serving.js';
 
@@ -52,6 +53,7 @@ export class Peer {
   readonly #incoming: IncomingCalls;
   readonly #serving: Serving;
   readonly #link: Link;
+  readonly #parts: Parts;
   readonly #outcome: Promise<unknown> | undefined;
   readonly #outcomePatience: number;
   readonly #table: ReadonlyMap<number, (frame: Frame) => void>;
@@ -80,6 +82,7 @@ export class Peer {
       (own) => loop.remoteOf(own),
     );
     this.#link = this.#imports.link;
+    this.#parts = new Parts(port.limits.maxMessage);
     this.#incoming = new IncomingCalls(this.#link, onError);
     this.#serving = new Serving(this.#link, this.#incoming);
     this.#table = this.#makeTable();
@@ -158,16 +161,27 @@ export class Peer {
       [Tag.Listen, (frame) => serving.onListen(word(frame, 0), word(frame, 1))],
       [Tag.EventsEnded, (frame) => imports.onEventsEnded(frame)],
       [Tag.Release, (frame) => serving.onRelease(word(frame, 0))],
+      [Tag.Part, (frame) => this.#onPart(frame)],
     ]);
   }
 
+  #onPart(frame: Frame): void {
+    if (this.#imports.calls.count === 0)
+      throw new ProtocolError('the peer sent a part of an answer, and no call is in flight');
+    const answer = this.#parts.add(frame);
+    if (answer !== null) this.#imports.calls.onReturn(answer);
+  }
+
   #onDrain(): void {
+    // Events, and then what is large.
     this.#serving.drain();
+    this.#link.port.goOn();
     this.#incoming.drain();
   }
 
   #onEnd(reason: SallyportError): void {
     this.#incoming.end(reason);
+    this.#parts.clear();
     this.#link.end();
     this.#imports.end(this.#whatToTell(reason));
   }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { Peer } from '../../protocols/calls/peer.js';
 import { service } from '../../protocols/calls/service.js';
 import { PeerGone } from '../../protocols/errors.js';
+import { PART } from '../../protocols/limits.js';
 import { defineInterface, t } from '../../protocols/schema/index.js';
 import { Tag } from '../../protocols/tags.js';
 import { HostilePeer, rejection, settle } from '../comms/support.js';
@@ -478,6 +479,28 @@ describe('a hostile peer', () => {
     }
     await settle(40);
     expect(victim.violation).to.contain('more than 1024 remotes');
+  });
+
+  it('cannot send parts of no answer, small ones, or more of them than a message may have', async () => {
+    const part = (isLast: number, bytes: Buffer) => Buffer.concat([Buffer.from([isLast]), bytes]);
+    const large = part(0, Buffer.alloc(PART));
+    const cases: readonly (readonly [boolean, readonly Buffer[], string])[] = [
+      [false, [large], 'no call is in flight'],
+      [true, [part(0, Buffer.alloc(PART - 1))], 'a part of 65535 bytes'],
+      [true, [part(2, Buffer.alloc(9))], 'neither the last'],
+      [true, [part(1, Buffer.alloc(7))], 'cut short'],
+      [true, [large, part(1, Buffer.alloc(0))], 'call 0, which is not in flight'],
+      [true, Array.from({ length: 257 }, () => large), 'parts of more than 16777216 bytes'],
+    ];
+    for (const [isCalled, parts, says] of cases) {
+      const victim = new Victim();
+      const call = isCalled ? rejection(victim.peer.connect(Everything).nothing()) : Promise.resolve();
+      for (const each of parts) victim.hostile.frame(Tag.Part, each);
+      for (let turns = 0; turns < 1000 && victim.violation === undefined; turns++) await settle(1);
+      expect(victim.violation, says).to.contain(says);
+      await victim.end();
+      await call;
+    }
   });
 
   it('cannot give back more remotes than may be held, nor one that it has let go of', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type Hooks, launch, node, policies, service } from '../../broker/index.js';
+import { type Hooks, launch, node, policies } from '../../broker/index.js';
+import { service } from '../../protocols/index.js';
 import { rejection } from '../comms/support.js';
 import { leakGate } from '../support/leak-gate.js';
 import { Settings, Warm } from './fixtures/phases.js';
