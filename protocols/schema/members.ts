@@ -67,6 +67,18 @@ export interface Method<Caller = unknown, Server = unknown> extends Member<'meth
   readonly errors: readonly string[];
 }
 
+/**
+ * A method written down as a type, for an interface that passes its own kind and so cannot be inferred.
+ *
+ * @typeParam Given what its handler returns for what arrives as `Out`; they differ for remotes
+ */
+export type MethodOf<In, Out, Given = Out> = Method<
+  [In] extends [undefined]
+    ? (input?: undefined, options?: CallOptions) => Promise<Out>
+    : (input: In, options?: CallOptions) => Promise<Out>,
+  (input: In, context: Context) => Given | Promise<Given>
+> & { readonly errors: readonly string[] };
+
 export type Overflow = 'latest' | 'drop-oldest' | 'error';
 
 export interface Event<Caller = unknown, Server = unknown> extends Member<'event', Caller, Server> {

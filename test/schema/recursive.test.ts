@@ -3,7 +3,7 @@ import { service } from '../../protocols/calls/service.js';
 import {
   defineInterface,
   type Interface,
-  type Method,
+  type MethodOf,
   type RemoteOf,
   type ServiceOf,
   t,
@@ -12,10 +12,11 @@ import { PeerPair } from '../calls/support.js';
 import { leakGate } from '../support/leak-gate.js';
 
 type FolderMembers = {
-  readonly names: Method<() => Promise<string[]>, () => string[]>;
-  readonly open: Method<
-    (input: { readonly name: string }) => Promise<RemoteOf<FolderMembers>>,
-    (input: { name: string }) => ServiceOf<FolderMembers>
+  readonly names: MethodOf<undefined, string[], readonly string[]>;
+  readonly open: MethodOf<
+    { name: string },
+    RemoteOf<FolderMembers>,
+    ServiceOf<FolderMembers> | RemoteOf<FolderMembers>
   >;
 };
 
