@@ -35,7 +35,6 @@ export const noCalls: CallHandler = {
 };
 
 const nothing = new Uint8Array(0);
-const MOST_HELD = 4096;
 
 /** The sending side of a channel, for calls. Frames leave in the order of these calls, all of one turn in one write. */
 export class CallPort {
@@ -48,7 +47,7 @@ export class CallPort {
   readonly #refused: () => SallyportError | null;
   readonly #phase: () => Phase;
   readonly #large: LargeAnswers;
-  /** Of connections and listeners, until they may be sent. */
+  /** Of this side's own connections and listeners, until they may be sent: no peer can make any. */
   #held: { readonly tag: number; readonly payload: Uint8Array }[] = [];
 
   constructor(
@@ -114,14 +113,14 @@ export class CallPort {
     const { phase } = this;
     const mayGo = phase === 'open' || (phase === 'start-up' && tag !== Tag.Listen && tag !== Tag.Release);
     if (mayGo) this.frame(tag, payload);
-    else if (this.#held.length < MOST_HELD) this.#held.push({ tag, payload });
-    else throw new LimitExceeded('frames before go', MOST_HELD + 1, MOST_HELD);
+    else this.#held.push({ tag, payload });
   }
 
   /** Go: what waited is sent. */
   open(): void {
     const held = this.#held;
     this.#held = [];
+    if (this.#refused() !== null) return;
     for (const { tag, payload } of held) this.frame(tag, payload);
   }
 

@@ -18,6 +18,11 @@ export class Exports {
     return this.#targets.values();
   }
 
+  /** Connections of the peer's. */
+  get bindings(): number {
+    return this.#bindings;
+  }
+
   /** An id that the peer names, which must be of something that it holds. */
   find(id: number): Target {
     const target = this.#targets.get(id);

@@ -82,6 +82,10 @@ export class Imports implements RemoteSource {
     return this.#held;
   }
 
+  get bindings(): number {
+    return this.#bindings;
+  }
+
   /** Sends what it wants and its hash, and does not wait: calls may follow at once. */
   connect(target: AnyInterface): Disposable {
     if (this.#bindings >= callLimits.bindings) {

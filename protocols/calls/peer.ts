@@ -39,6 +39,8 @@ export interface Usage {
   readonly served: { readonly calls: Share; readonly bytes: Share; readonly fds: Share };
   /** Remotes that this side holds, and that the other side holds of this one's. */
   readonly remotes: { readonly held: Share; readonly given: Share };
+  /** Of connect(), at a time: this side's, and the other's. */
+  readonly connections: { readonly made: Share; readonly served: Share };
   /** Bytes that wait to be sent. */
   readonly queued: Share;
 }
@@ -129,6 +131,10 @@ export class Peer {
       remotes: {
         held: share(this.#imports.held, callLimits.remotes),
         given: share(this.#link.exports.references, callLimits.remotes),
+      },
+      connections: {
+        made: share(this.#imports.bindings, callLimits.bindings),
+        served: share(this.#link.exports.bindings, callLimits.bindings),
       },
       queued: share(this.#link.port.queued, this.#link.port.limits.sendMax),
     };
