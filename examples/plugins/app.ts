@@ -11,7 +11,7 @@ await using guestbook = new HostedPlugin('guestbook', new URL('./guestbook.plugi
 await using gambler = new HostedPlugin('gambler', new URL('./gambler.plugin.js', import.meta.url), values, print);
 
 await guestbook.ask('Ada');
-for (const trick of ['peek', 'fill the store', 'flood the log', 'forge a remote', 'hang', 'crash']) {
+for (const trick of ['peek', 'forge a remote', 'fill the store', 'flood the log', 'hang', 'crash']) {
   await Promise.all([gambler.ask(trick), guestbook.ask('Ada')]);
 }
 await gambler.ask('peek');

@@ -4,7 +4,7 @@ import type { Remote } from 'sallyport/protocols';
 import { sandboxMeHere } from 'sallyport/sandboxee';
 import { Log, Plugin, type Store } from './plugins.js';
 
-/** The socket of the channel. To write to it what one likes takes no more than its number. */
+/** The socket of the channel, which all frames take before a ring does. To write to it what one likes takes no more than its number. */
 const CHANNEL = 3;
 /** A call, as docs/protocol.md has it: of remote 2, which nobody gave to this plugin. */
 const FORGED = Buffer.from('46000180' + '1000000000000000' + '01000000' + '02000000' + '00000000' + '00000000', 'hex');
