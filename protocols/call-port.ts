@@ -1,8 +1,10 @@
 import { encodeFacts } from './buffer-frames.js';
-import { ProtocolError, type SallyportError } from './errors.js';
+import { LimitExceeded, ProtocolError, type SallyportError } from './errors.js';
 import type { Fd } from './fd.js';
 import type { FdOperations } from './fd-facts.js';
 import type { Frame } from './frame.js';
+import type { Phase } from './frame-rules.js';
+import { LargeAnswers } from './large-answers.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
 import type { BufferHome, SharedBuffer } from './shared-buffer.js';
@@ -14,6 +16,8 @@ export interface CallHandler {
   onFrame(frame: Frame): void;
   /** What was queued has left. */
   onDrain(): void;
+  /** The program is not trusted any more; nothing crosses until go. */
+  onStartUpOver(): void;
   /** Once; nothing is sent or received from here on. */
   onEnd(reason: SallyportError): void;
 }
@@ -26,6 +30,7 @@ export const noCalls: CallHandler = {
     );
   },
   onDrain: () => {},
+  onStartUpOver: () => {},
   onEnd: () => {},
 };
 
@@ -40,6 +45,10 @@ export class CallPort {
   readonly #outbox: Outbox;
   readonly #buffers: { readonly home: BufferHome };
   readonly #refused: () => SallyportError | null;
+  readonly #phase: () => Phase;
+  readonly #large: LargeAnswers;
+  /** Of this side's own connections and listeners, until they may be sent: no peer can make any. */
+  #held: { readonly tag: number; readonly payload: Uint8Array }[] = [];
 
   constructor(
     outbox: Outbox,
@@ -47,9 +56,11 @@ export class CallPort {
     fds: FdOperations,
     limits: ChannelLimits,
     refused: () => SallyportError | null,
-    violate: (error: unknown) => void,
+    { phase, violate }: { readonly phase: () => Phase; readonly violate: (error: unknown) => void },
   ) {
+    this.#phase = phase;
     this.#outbox = outbox;
+    this.#large = new LargeAnswers(outbox);
     this.#buffers = buffers;
     this.fds = fds;
     this.limits = limits;
@@ -59,7 +70,7 @@ export class CallPort {
 
   /** Bytes accepted that the kernel has not. */
   get queued(): number {
-    return this.#outbox.queued;
+    return this.#outbox.queued + this.#large.bytes;
   }
 
   /** Throws where nothing can be sent, or not so much. */
@@ -67,6 +78,50 @@ export class CallPort {
     const refused = this.#refused();
     if (refused !== null) throw refused;
     this.#outbox.checkSize(size);
+    const { queued } = this;
+    const { sendMax } = this.limits;
+    if (this.#large.bytes > 0 && size + queued > sendMax)
+      throw new LimitExceeded('sendMax', size + queued, sendMax, `${queued} bytes are queued`);
+  }
+
+  /** A Return that carries nothing. What is too large to go at once goes in parts, which let other frames by. */
+  answer(payload: Uint8Array): void {
+    this.check(payload.length);
+    if (this.#large.goesWhole(payload.length)) this.frame(Tag.Return, payload);
+    else this.#large.push(Buffer.from(payload));
+  }
+
+  /** What was queued has left. */
+  goOn(): void {
+    this.#large.goOn();
+  }
+
+  end(): void {
+    this.#held = [];
+    this.#large.end();
+  }
+
+  get phase(): Phase {
+    return this.#phase();
+  }
+
+  /**
+   * What need not be awaited: it waits for go where it cannot be sent. In the start-up nobody listens; and to let go of a
+   * remote has no moment of its own, so that it could come when the other side's start-up is over.
+   */
+  control(tag: number, payload: Uint8Array): void {
+    const { phase } = this;
+    const mayGo = phase === 'open' || (phase === 'start-up' && tag !== Tag.Listen && tag !== Tag.Release);
+    if (mayGo) this.frame(tag, payload);
+    else this.#held.push({ tag, payload });
+  }
+
+  /** Go: what waited is sent. */
+  open(): void {
+    const held = this.#held;
+    this.#held = [];
+    if (this.#refused() !== null) return;
+    for (const { tag, payload } of held) this.frame(tag, payload);
   }
 
   frame(tag: number, payload: Uint8Array): void {
@@ -92,7 +147,7 @@ export class CallPort {
     }
   }
 
-  /** Whether more than so many bytes wait, once the kernel has been given what it takes. */
+  /** Whether more than so many bytes wait before what is sent now, once the kernel has been given what it takes. */
   isCongested(bytes: number): boolean {
     if (this.#outbox.queued <= bytes) return false;
     this.#outbox.tryFlush();

@@ -47,6 +47,7 @@ export class Channel {
   #sendingEnded: SallyportError | null = null;
   #notYet: SallyportError | null = null;
   #calls = noCalls;
+  #callPort: CallPort | null = null;
 
   /** @internal */
   constructor(transport: Transport, options: ChannelOptions) {
@@ -79,8 +80,13 @@ export class Channel {
   carryCalls(handler: CallHandler): CallPort {
     this.#calls = handler;
     const notYet = new ClosedError(NOT_YET);
-    const refused = () => this.#sendingEnded ?? (this.#intake.phase === 'open' ? null : notYet);
-    return new CallPort(this.#outbox, this.buffers, this.fds, this.limits, refused, (error) => this.#violated(error));
+    const isNotYet = () => this.#intake.phase !== 'open' && this.#intake.phase !== 'start-up';
+    const refused = () => this.#sendingEnded ?? (isNotYet() ? notYet : null);
+    this.#callPort = new CallPort(this.#outbox, this.buffers, this.fds, this.limits, refused, {
+      phase: () => this.#intake.phase,
+      violate: (error) => this.#violated(error),
+    });
+    return this.#callPort;
   }
 
   /** @internal Begins to receive. What is to be received by blocking calls alone needs no start. */
@@ -168,12 +174,14 @@ export class Channel {
     if (this.#intake.phase !== 'start-up') return;
     this.#intake.phase = 'handshake';
     this.#notYet = new ClosedError(NOT_YET);
+    this.#calls.onStartUpOver();
   }
 
   /** @internal `Go` was sent or received: data may cross. */
   protected opened(): void {
     this.#intake.phase = 'open';
     this.#notYet = null;
+    this.#callPort?.open();
   }
 
   /** @internal */

@@ -1,4 +1,5 @@
 import { ProtocolError } from './errors.js';
+import { PART } from './limits.js';
 import { FIRST_RESERVED_TAG, Tag, tagName } from './tags.js';
 import { KiB } from './units.js';
 
@@ -88,6 +89,7 @@ const rules = new Map<number, FrameRule>([
   [Tag.Listen, call(8)],
   [Tag.EventsEnded, call(8)],
   [Tag.Release, call(4)],
+  [Tag.Part, call([1, 1 + PART])],
   [Tag.RingOffer, rule(12, 'broker', 'open', true)],
   [Tag.RingAnswer, rule(1, 'sandboxee', 'open')],
   [Tag.Hello, rule([10, 4 * KiB], 'sandboxee', 'handshake')],

@@ -8,6 +8,7 @@ import './calls/peer.js';
 
 export type { BlockingComms } from './blocking-comms.js';
 export { isFailureOf } from './calls/failure.js';
+export { lend } from './calls/forward.js';
 export type { Peer, Share, Usage } from './calls/peer.js';
 export { type Service, service } from './calls/service.js';
 export type { DirectoryToken, FdOptions } from './capabilities.js';

@@ -78,6 +78,7 @@ export class Intake {
   }
 }
 
-function isOf({ phase, calls }: FrameRule, now: Phase): boolean {
-  return now === 'start-up' ? phase !== 'life' && !calls : phase === now;
+/** Which calls may be made in the start-up is for their interface to say. */
+function isOf({ phase }: FrameRule, now: Phase): boolean {
+  return now === 'start-up' ? phase !== 'life' : phase === now;
 }

@@ -55,6 +55,9 @@ export const defaultLimits: ChannelLimits = {
   value: { max: 64 * KiB, nodes: 16_384, depth: 32, keys: 4096 },
 };
 
+/** Bytes of one part of a large answer; only the last has fewer. */
+export const PART = 64 * KiB;
+
 /** Buffer.allocUnsafe takes no more than 2^31-1 on some of the supported versions. */
 const MAX_FIELD = 0x7fffffff;
 

@@ -53,6 +53,7 @@ export const Tag = {
   Listen: 0x8001004d,
   EventsEnded: 0x8001004e,
   Release: 0x8001004f,
+  Part: 0x80010050,
 } as const;
 
 /** User tags are below this. */

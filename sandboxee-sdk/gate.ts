@@ -33,9 +33,10 @@ export interface Gate extends Disposable, Pick<Peer, 'serve' | 'connect' | 'usag
 export interface GateOptions {
   /**
    * Speaks with the broker's hook `started` while this process is still trusted, and not filtered. Data that neither side
-   * receives before both are done fails the gate.
+   * receives before both are done fails the gate. What `calls` serves of the phase `start-up` may be called until the hook is
+   * done, also when this has returned; what is called by it must be answered before the hook is done.
    */
-  readonly before?: (comms: BlockingComms) => void | Promise<void>;
+  readonly before?: (comms: BlockingComms, calls: Pick<Peer, 'serve' | 'connect'>) => void | Promise<void>;
 }
 
 let entered = false;
@@ -62,15 +63,18 @@ export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate>
   // While the broker answers.
   comms.flush();
   warmUp();
-  await before?.(comms);
-  comms.startUpOver();
+  const calls: Pick<Gate, 'serve' | 'connect'> = {
+    serve: (target, implementation) => requirePeer(peer).serve(target, implementation),
+    connect: (target) => requirePeer(peer).connect(target),
+  };
+  await before?.(comms, calls);
   const { payload } = await comms.recvControl(Tag.Filter);
+  comms.startUpOver();
   enter(comms, payload);
   await comms.recvControl(Tag.Go);
   return {
     comms,
-    serve: (target, implementation) => requirePeer(peer).serve(target, implementation),
-    connect: (target) => requirePeer(peer).connect(target),
+    ...calls,
     usage: () => requirePeer(peer).usage(),
     closed: comms.closed,
     requestBuffer: (size, mode) => comms.requestBuffer(size, mode),

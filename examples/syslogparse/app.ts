@@ -7,11 +7,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import ipaddr from 'ipaddr.js';
 import { describeResult, escapeText, Fd, launch, node, policies, SallyportError } from 'sallyport';
 import { judge, type Range, type Rule } from './judge.js';
-import { HostileMessage, type Message, MOST_MESSAGES, receiveMessage } from './protocol.js';
+import { LogParser, type Proposal } from './proposals.js';
 import { writeRules } from './rule-files.js';
 
 /** From dist/examples/syslogparse to where the log is. */
 const OWN_LOG = fileURLToPath(new URL('../../../examples/syslogparse/logs/sample.log', import.meta.url));
+/** More than this nobody reads through. */
+const MOST_PROPOSALS = 10_000;
 const OWN_NETWORKS = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
 
 interface Options {
@@ -34,37 +36,39 @@ await new Command('syslogparse')
   .action(main)
   .parseAsync()
   .catch((error: unknown) => {
-    if (!(error instanceof SallyportError) && !(error instanceof HostileMessage)) throw error;
+    if (!(error instanceof SallyportError)) throw error;
     console.error(error.message);
     process.exitCode = 1;
   });
 
 async function main(path: string, { out, threshold, keep }: Options): Promise<void> {
-  const worker = node(new URL('./syslogparse.worker.js', import.meta.url), { fds: { log: Fd.open(path) } });
-  await using sandboxee = await launch(worker, {
+  using log = Fd.open(path);
+  await using sandboxee = await launch(node(new URL('./syslogparse.worker.js', import.meta.url)), {
     policy: policies.node().build(),
     limits: { wallTime: 60_000, cpuTime: 30_000 },
   });
-  await sandboxee.comms.sendUint32(threshold);
+  const parser = sandboxee.connect(LogParser);
   const rules: Rule[] = [];
-  for (let received = 0; ; received += 1) {
-    if (received > MOST_MESSAGES) throw new HostileMessage(`more than ${MOST_MESSAGES} proposals`);
-    const message = await receiveMessage(sandboxee.comms);
-    if (message.kind === 'end') {
-      console.log(`\n${message.lines} lines, of which ${message.understood} say something.`);
+  let proposals = 0;
+  for await (const proposal of parser.proposals({ log, threshold })) {
+    if (++proposals > MOST_PROPOSALS) {
+      console.log(`\nThere are more than ${MOST_PROPOSALS} proposals: the others are left out.`);
       break;
     }
-    const judgement = judge(message, keep);
+    const judgement = judge(proposal, keep);
     if (judgement.verdict === 'accepted') rules.push(judgement.rule);
-    else console.log(`refused ${proposalText(message)}: ${judgement.reason}`);
+    else console.log(`refused ${textOf(proposal)}: ${judgement.reason}`);
   }
+  const { lines, understood } = await parser.summary();
+  console.log(`\n${lines} lines, of which ${understood} say something.`);
   for (const file of writeRules(out, rules)) console.log(`wrote ${file}`);
+  sandboxee.comms.close();
   console.log(`The parser ${describeResult(await sandboxee.result)}. Read the rules before you load them.`);
 }
 
-function proposalText(message: Exclude<Message, { kind: 'end' }>): string {
-  if (message.kind === 'block') return `to block ${escapeText(message.address, { max: 64 })}`;
-  return `to grant ${escapeText(message.path, { max: 256 })} to ${escapeText(message.profile, { max: 256 })}`;
+function textOf(proposal: Proposal): string {
+  if (proposal.kind === 'block') return `to block ${escapeText(proposal.address, { max: 64 })}`;
+  return `to grant ${escapeText(proposal.path, { max: 256 })} to ${escapeText(proposal.profile, { max: 256 })}`;
 }
 
 function parseThreshold(text: string): number {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import ipaddr from 'ipaddr.js';
-import type { Message, Service } from './protocol.js';
+import type { Proposal, Service } from './proposals.js';
 
 /** A rule that the broker has made, from values that it has checked; nothing of the peer's text is copied as it is. */
 export type Rule =
@@ -32,10 +32,10 @@ const NEVER_GRANTED = [
 ];
 
 /** Whether a proposal becomes a rule. `kept`: networks that are never blocked, such as one's own. */
-export function judge(message: Exclude<Message, { kind: 'end' }>, kept: readonly Range[]): Judgement {
-  return message.kind === 'block'
-    ? judgeBlock(message.address, message.service, message.seen, kept)
-    : judgeGrant(message.profile, message.path, message.access);
+export function judge(proposal: Proposal, kept: readonly Range[]): Judgement {
+  return proposal.kind === 'block'
+    ? judgeBlock(proposal.address, proposal.service, proposal.seen, kept)
+    : judgeGrant(proposal.profile, proposal.path, proposal.access);
 }
 
 function judgeBlock(text: string, service: Service, seen: number, kept: readonly Range[]): Judgement {
@@ -49,7 +49,7 @@ function judgeBlock(text: string, service: Service, seen: number, kept: readonly
   const own = kept.find((range) => address.kind() === range[0].kind() && address.match([range[0], range[1]]));
   if (own) return refused(`it is in ${own[0]}/${own[1]}, which is never blocked`);
   const family = address.kind() === 'ipv4' ? 4 : 6;
-  const where = service === 'any' ? '' : ` -p ${service.protocol} --dport ${service.port}`;
+  const where = service.protocol === 'any' ? '' : ` -p ${service.protocol} --dport ${service.port}`;
   const line = `-A INPUT -s ${address}/${family === 4 ? 32 : 128}${where} -m comment --comment "seen ${seen} times" -j DROP`;
   return { verdict: 'accepted', rule: { kind: 'iptables', family, line } };
 }

@@ -1,4 +1,4 @@
-import type { Message, Service } from './protocol.js';
+import type { Proposal, Service } from './proposals.js';
 
 /** What one line of a log says, where it says anything of interest. */
 type Finding =
@@ -71,10 +71,13 @@ export class Gatherer {
   }
 
   /** Who attacked at least so often is proposed to be blocked; every denial of AppArmor to be granted. */
-  *messages(threshold: number): Iterable<Message> {
+  *proposals(threshold: number): Iterable<Proposal> {
     const attacks = [...this.#attacks.values()].filter(({ seen }) => seen >= threshold);
     for (const attack of attacks.sort((a, b) => b.seen - a.seen)) yield { kind: 'block', ...attack };
     for (const denial of this.#denials.values()) yield { kind: 'grant', ...denial };
-    yield { kind: 'end', lines: this.#lines, understood: this.#understood };
+  }
+
+  get summary(): { readonly lines: number; readonly understood: number } {
+    return { lines: this.#lines, understood: this.#understood };
   }
 }

@@ -1,23 +1,26 @@
 /**
- * The untrusted half: it reads a log that anybody may have written into, by regular expressions, and proposes rules. It has
+ * The untrusted half: it reads a log that anybody may have written into, by regular expressions, and proposes rules. It gets
  * the log's fd and the channel; it can open nothing, and write no rule.
  */
 import { readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { sandboxMeHere, takeFd } from 'sallyport/sandboxee';
+import { sandboxMeHere } from 'sallyport/sandboxee';
 import { Gatherer } from './parser.js';
-import { sendMessage } from './protocol.js';
+import { LogParser } from './proposals.js';
 
 /** Of RFC 3164. Regular expressions take the square of it, on lines that were made for that. */
 const LONGEST_LINE = 1024;
 
-const log = takeFd('log');
 const gate = await sandboxMeHere();
-const threshold = await gate.comms.recvUint32();
 const gatherer = new Gatherer();
-for (const line of linesOf(log.number)) gatherer.add(line);
-for (const message of gatherer.messages(threshold)) await sendMessage(gate.comms, message);
-gate.close();
+gate.serve(LogParser, {
+  *proposals({ log, threshold }) {
+    using owned = log;
+    for (const line of linesOf(owned.number)) gatherer.add(line);
+    yield* gatherer.proposals(threshold);
+  },
+  summary: () => gatherer.summary,
+});
 
 /** What goes beyond the longest line is left out. */
 function* linesOf(fd: number): Iterable<string> {

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../errors.js';
 import type { Context } from '../schema/members.js';
+import type { BuiltInCode } from './failure-codes.js';
 
 /** What a handler throws to fail by a code of its interface. */
 export class Failure extends Error {
@@ -9,6 +10,17 @@ export class Failure extends Error {
     super(message);
     this.name = 'Failure';
     this.failureCode = code;
+  }
+}
+
+/** Thrown where a call is passed on, and fails there by a code that everybody has. */
+export class BuiltInFailure extends Error {
+  readonly builtInCode: BuiltInCode;
+
+  constructor(code: BuiltInCode, options?: ErrorOptions) {
+    super(`the call that this one was passed on to failed: ${code}`, options);
+    this.name = 'BuiltInFailure';
+    this.builtInCode = code;
   }
 }
 

@@ -1,4 +1,5 @@
 import { LimitExceeded, ProtocolError } from '../errors.js';
+import { END_OF_PASSED } from './given-back.js';
 import { callLimits, FIRST_BINDING } from './limits.js';
 import type { Service } from './service.js';
 import { Target } from './target.js';
@@ -17,6 +18,11 @@ export class Exports {
     return this.#targets.values();
   }
 
+  /** Connections of the peer's. */
+  get bindings(): number {
+    return this.#bindings;
+  }
+
   /** An id that the peer names, which must be of something that it holds. */
   find(id: number): Target {
     const target = this.#targets.get(id);
@@ -28,6 +34,10 @@ export class Exports {
   add(service: Service): number {
     if (this.references >= callLimits.remotes) {
       throw new LimitExceeded('remotes', this.references + 1, callLimits.remotes, 'the peer holds too many remotes');
+    }
+    const isNew = !this.#passed.has(service);
+    if (isNew && this.#lastId + 1 >= END_OF_PASSED) {
+      throw new LimitExceeded('remotes ever', END_OF_PASSED, END_OF_PASSED - 1, 'pass the same service again');
     }
     this.references++;
     const found = this.#passed.get(service);
@@ -64,8 +74,10 @@ export class Exports {
     target.references--;
     if (target.references > 0) return;
     this.#targets.delete(id);
-    if (!isBinding && target.service !== null) this.#passed.delete(target.service);
     target.close();
+    if (isBinding || target.service === null) return;
+    this.#passed.delete(target.service);
+    target.service.unheld();
   }
 
   /** A reference that could not be sent after all; the channel may have ended by that. */
@@ -76,7 +88,9 @@ export class Exports {
   clear(): void {
     for (const target of this.#targets.values()) target.close();
     this.#targets.clear();
+    const passed = [...this.#passed.keys()];
     this.#passed.clear();
+    for (const service of passed) service.unheld();
     this.references = 0;
     this.#bindings = 0;
   }

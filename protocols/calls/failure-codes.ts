@@ -8,6 +8,10 @@ export function codeNumber(code: BuiltInCode): number {
   return 0xffff - builtIn.indexOf(code);
 }
 
+export function isBuiltIn(code: string): code is BuiltInCode {
+  return builtIn.some((each) => each === code);
+}
+
 export function codeName(number: number, declared: readonly string[]): string {
   const name = declared[number] ?? builtIn[0xffff - number];
   if (name === undefined) throw new ProtocolError(`the peer failed a call with code ${number}, which does not exist`);

@@ -7,12 +7,15 @@ import { readMessage } from '../schema/message.js';
 import { Reader } from '../schema/reader.js';
 import { Tag } from '../tags.js';
 import { decodeUtf8 } from '../utf8.js';
-import { Binding } from './binding.js';
+import { Binding, type Uses } from './binding.js';
 import type { EventHub } from './event-hub.js';
+import { Forward } from './forward.js';
+import { END_OF_PASSED, isGivenBack, ownId } from './given-back.js';
 import { callLimits, FIRST_BINDING } from './limits.js';
 import type { Link } from './link.js';
 import { OutgoingCalls } from './outgoing-calls.js';
 import { makeRemote, type RemotePort } from './remote.js';
+import type { Service } from './service.js';
 
 /** `{u32 target, u32 ordinal}` */
 const EVENT_HEAD = 8;
@@ -23,10 +26,15 @@ export const Refusal = { NotServed: 0, Differs: 1 } as const;
 interface Dropped {
   readonly owner: WeakRef<Imports>;
   readonly id: number;
+  readonly uses: Uses;
+  readonly onReleased: (() => void) | null;
 }
 
 // A belt for those who forget to dispose. The registered object is held by every method of its remote, and by every call.
-const dropped = new FinalizationRegistry<Dropped>(({ owner, id }) => owner.deref()?.letGo(id));
+const dropped = new FinalizationRegistry<Dropped>((gone) => {
+  gone.onReleased?.();
+  gone.owner.deref()?.letGo(gone);
+});
 
 /** What is held of the other side's: remotes that it passed, and those of connect(). */
 export class Imports implements RemoteSource {
@@ -37,12 +45,21 @@ export class Imports implements RemoteSource {
   readonly #released = new WeakSet<Binding>();
   readonly #connecting = new Map<number, Binding>();
   readonly #listening = new Map<string, Set<EventHub>>();
+  readonly #ownRemote: (service: Service) => Disposable;
   #held = 0;
+  /** Given back, and not of this side itself. */
+  #returned = 0;
   #bindings = 0;
   #lastBinding = FIRST_BINDING - 1;
   #ended: { readonly reason: Promise<unknown> } | null = null;
 
-  constructor(makeLink: (source: RemoteSource) => Link, onError: (error: unknown, member: string) => void) {
+  /** @param ownRemote makes a remote of a service of this side's */
+  constructor(
+    makeLink: (source: RemoteSource) => Link,
+    onError: (error: unknown, member: string) => void,
+    ownRemote: (service: Service) => Disposable,
+  ) {
+    this.#ownRemote = ownRemote;
     this.#link = makeLink(this);
     this.calls = new OutgoingCalls(this.#link);
     this.#onError = onError;
@@ -50,6 +67,8 @@ export class Imports implements RemoteSource {
       calls: this.calls,
       listen: (binding, ordinal, hub, isListening) => this.#listen(binding, ordinal, hub, isListening),
       release: (binding) => this.#release(binding),
+      share: (binding, onReleased) => this.#share(binding, onReleased),
+      source: this,
       onError: (error, member) => this.#onError(error, member),
     };
   }
@@ -61,6 +80,10 @@ export class Imports implements RemoteSource {
   /** Remotes that are held, those of connect() not counted. */
   get held(): number {
     return this.#held;
+  }
+
+  get bindings(): number {
+    return this.#bindings;
   }
 
   /** Sends what it wants and its hash, and does not wait: calls may follow at once. */
@@ -93,25 +116,28 @@ export class Imports implements RemoteSource {
   }
 
   adopt(id: number, target: AnyInterface): Disposable {
-    if (id === 0 || id >= FIRST_BINDING) throw new ProtocolError(`the peer passed remote ${id}, which can be none`);
+    if (isGivenBack(id)) return this.#takeBack(ownId(id), target);
+    if (id === 0 || id >= END_OF_PASSED) throw new ProtocolError(`the peer passed remote ${id}, which can be none`);
     if (this.#held >= callLimits.remotes)
       throw new ProtocolError(`the peer passed more than ${callLimits.remotes} remotes`);
     this.#held++;
     const binding = new Binding(id, target, true);
-    dropped.register(binding, { owner: new WeakRef(this), id }, binding);
+    this.#register(binding);
     return makeRemote(binding, this.#port);
   }
 
   /** One that came with a message that nobody took. */
   release(id: number): void {
-    if (this.#ended === null) this.#link.simple(Tag.Release, id);
+    if (this.#ended === null && !isGivenBack(id)) this.#link.simple(Tag.Release, id);
   }
 
-  /** @internal One that was forgotten. */
-  letGo(id: number): void {
-    if (this.#ended !== null) return;
-    this.#held--;
-    this.release(id);
+  /** @internal One remote fewer stands for this reference, by disposal or because it was forgotten. */
+  letGo({ id, uses }: Pick<Dropped, 'id' | 'uses'>): void {
+    uses.count--;
+    if (uses.count > 0 || this.#ended !== null) return;
+    if (id < FIRST_BINDING) this.#held--;
+    else this.#bindings--;
+    this.#link.simple(Tag.Release, id);
   }
 
   onConnected(id: number): void {
@@ -198,11 +224,36 @@ export class Imports implements RemoteSource {
     const closed = new ClosedError(`the remote of ${binding.interface.name} was disposed of`);
     for (const hub of binding.hubs.values()) hub.stop(closed);
     binding.refusal ??= closed;
-    if (this.#ended !== null) return;
     dropped.unregister(binding);
-    if (binding.id < FIRST_BINDING) this.#held--;
-    else this.#bindings--;
-    this.release(binding.id);
+    binding.onReleased?.();
+    this.letGo(binding);
+  }
+
+  #share(binding: Binding, onReleased: (() => void) | null = null): Binding {
+    binding.uses.count++;
+    const sibling = new Binding(binding.id, binding.interface, true, binding.uses, onReleased);
+    sibling.refusal = binding.refusal;
+    this.#register(sibling);
+    return sibling;
+  }
+
+  /** The peer passes what it has from here: a service of this side's, or what was passed on to it. */
+  #takeBack(id: number, type: AnyInterface): Disposable {
+    const { service, name } = this.#link.exports.find(id);
+    if (service === null || service.interface !== type)
+      throw new ProtocolError(`the peer gave back a remote of ${name} for one of ${type.name}`);
+    if (!(service instanceof Forward)) return this.#ownRemote(service);
+    if (this.#returned >= callLimits.remotes)
+      throw new ProtocolError(`the peer gave back more than ${callLimits.remotes} remotes`);
+    this.#returned++;
+    return service.again(() => {
+      this.#returned--;
+    });
+  }
+
+  #register(binding: Binding): void {
+    const { id, uses, onReleased } = binding;
+    dropped.register(binding, { owner: new WeakRef(this), id, uses, onReleased }, binding);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingHandles } from '../schema/handles.js';
 import type { NamedMember } from '../schema/interface.js';
+import type { CallPhase } from '../schema/members.js';
 import type { CallContext } from './context.js';
 import type { Handler } from './service.js';
 import type { StreamPump } from './stream-pump.js';
@@ -19,6 +20,8 @@ export interface IncomingCall {
   /** As they are counted against the limits. */
   readonly bytes: number;
   readonly fds: number;
+  /** Of the channel, when it came. */
+  readonly phase: CallPhase;
   readonly context: CallContext;
   isCancelled: boolean;
   unread: Unread | null;

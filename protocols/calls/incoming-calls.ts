@@ -5,7 +5,7 @@ import type { StreamSource } from '../schema/members.js';
 import { readMessage } from '../schema/message.js';
 import { Reader } from '../schema/reader.js';
 import { Tag } from '../tags.js';
-import { CallContext, Failure } from './context.js';
+import { BuiltInFailure, CallContext, Failure } from './context.js';
 import { type BuiltInCode, codeNumber } from './failure-codes.js';
 import type { IncomingCall, ServedMember } from './incoming-call.js';
 import { callLimits, MOST_DETAIL } from './limits.js';
@@ -56,6 +56,7 @@ export class IncomingCalls {
       ordinal,
       bytes: frame.length,
       fds,
+      phase: this.#link.phase,
       context: new CallContext((error) => this.#link.port.violate(error)),
       isCancelled: false,
       unread: null,
@@ -104,6 +105,14 @@ export class IncomingCalls {
     for (const { pump } of this.#calls.values()) pump?.wake();
   }
 
+  /** Their answers cannot be sent any more. */
+  startUpOver(): void {
+    for (const call of [...this.#calls.values()]) {
+      this.onCancel(call.id);
+      this.#finish(call);
+    }
+  }
+
   end(reason: unknown): void {
     this.#isEnded = true;
     this.#ready.drain();
@@ -135,6 +144,12 @@ export class IncomingCalls {
       reader.handles?.discard();
       throw new ProtocolError(`the peer called member ${call.ordinal} of ${target.name}, which is nothing to call`);
     }
+    const phase = member.kind === 'method' ? member.phase : 'open';
+    if (phase !== call.phase) {
+      reader.handles?.discard();
+      const when = phase === 'open' ? 'from go on' : 'before go alone';
+      throw new ProtocolError(`the peer called ${target.name}.${member.name}, which it may ${when}`);
+    }
     call.ready = {
       member,
       handler,
@@ -156,11 +171,17 @@ export class IncomingCalls {
 
   #run(): void {
     this.#isScheduled = false;
-    while (!this.#isEnded && !this.#link.port.isCongested(this.#link.port.limits.sendHighWater)) {
+    while (!this.#isEnded && !this.#isUnread()) {
       const call = this.#ready.shift();
       if (call === undefined) return;
       this.#start(call);
     }
+  }
+
+  /** Whether the peer leaves much of its answers. */
+  #isUnread(): boolean {
+    const { port } = this.#link;
+    return port.isCongested(port.limits.sendHighWater) || port.queued > port.limits.sendHighWater;
   }
 
   #start(call: IncomingCall): void {
@@ -230,6 +251,10 @@ export class IncomingCalls {
         return;
       }
     }
+    if (error instanceof BuiltInFailure) {
+      this.#fail(call, error.builtInCode);
+      return;
+    }
     this.#fail(call, error instanceof LimitExceeded ? 'limit' : 'internal');
     this.#onError(error, member.name);
   }
@@ -239,7 +264,8 @@ export class IncomingCalls {
   }
 
   #sendFailure(call: IncomingCall, code: number, message: string): void {
-    if (this.#isEnded) return;
+    // One that the end of the start-up has ended is of no call any more.
+    if (this.#isEnded || this.#calls.get(call.id) !== call) return;
     const payload = Buffer.alloc(6 + MOST_DETAIL);
     payload.writeUInt32LE(call.id, 0);
     payload.writeUInt16LE(code, 4);

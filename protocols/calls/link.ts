@@ -2,14 +2,18 @@ import type { CallPort } from '../call-port.js';
 import { InvalidArgument, LimitExceeded, ProtocolError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import type { AnyType } from '../schema/containers.js';
-import { IncomingHandles, type RemoteSource } from '../schema/handles.js';
+import { type Exportable, IncomingHandles, type RemoteSource } from '../schema/handles.js';
+import type { CallPhase } from '../schema/members.js';
 import { writeMessage } from '../schema/message.js';
 import { Reader } from '../schema/reader.js';
 import { Writer } from '../schema/writer.js';
 import { Tag } from '../tags.js';
 import { Attachments } from './attachments.js';
 import { Exports } from './exports.js';
+import { Forward } from './forward.js';
+import { giveBackId, isGivenBack } from './given-back.js';
 import { callLimits } from './limits.js';
+import { Passable } from './remote.js';
 import { Service } from './service.js';
 import { Turnstile } from './turnstile.js';
 
@@ -69,8 +73,9 @@ export class Link {
           throw new LimitExceeded('attached', fds.length + buffers.length, callLimits.attached);
         }
         admit?.(size);
-        if (isEmpty) this.port.frame(tag, writer.written);
-        else this.#withHandles(tag, writer, counts);
+        if (!isEmpty) this.#withHandles(tag, writer, counts);
+        else if (tag === Tag.Return) this.port.answer(writer.written);
+        else this.port.frame(tag, writer.written);
         return size;
       } catch (error) {
         type.drop?.(value);
@@ -79,6 +84,11 @@ export class Link {
     } finally {
       this.#writers.push(writer);
     }
+  }
+
+  /** What may be called now. */
+  get phase(): CallPhase {
+    return this.port.phase === 'start-up' ? 'start-up' : 'open';
   }
 
   /** Up to three words. Nobody waits for the outcome. */
@@ -91,7 +101,7 @@ export class Link {
   /** What cannot be sent because the peer is gone is not missed; a peer that leaves all unread is hostile. */
   quietly(tag: number, payload: Uint8Array): void {
     try {
-      this.port.frame(tag, payload);
+      this.port.control(tag, payload);
     } catch (error) {
       if (error instanceof LimitExceeded) {
         this.port.violate(new ProtocolError('the peer does not read what it is sent', { cause: error }));
@@ -130,8 +140,24 @@ export class Link {
 
   end(): void {
     this.attachments.drop();
+    this.port.end();
     this.exports.clear();
     this.#reader.open(empty, 0, 0, false, null);
+  }
+
+  /** One more reference for the peer; or, for what is the peer's own, its own name of it. */
+  #idOf(each: Exportable): number {
+    if (each instanceof Service) return this.exports.add(each);
+    if (!(each instanceof Passable)) throw new InvalidArgument('a capability is given as service(I, …)');
+    each.check();
+    if (each.port.source === this.source) return giveBackId(each.binding.id);
+    const forward = new Forward(each);
+    try {
+      return this.exports.add(forward);
+    } catch (error) {
+      forward.unheld();
+      throw error;
+    }
   }
 
   #withHandles(tag: number, writer: Writer, counts: number): void {
@@ -139,10 +165,7 @@ export class Link {
     const ids: number[] = [];
     let isAttaching = false;
     try {
-      for (const each of exports) {
-        if (!(each instanceof Service)) throw new InvalidArgument('a capability is given as service(I, …)');
-        ids.push(this.exports.add(each));
-      }
+      for (const each of exports) ids.push(this.#idOf(each));
       writer.bytes[counts] = fds.length;
       writer.bytes[counts + 1] = buffers.length;
       writer.bytes[counts + 2] = ids.length;
@@ -152,8 +175,9 @@ export class Link {
       for (const fd of fds) this.port.attachFd(fd);
       for (const buffer of buffers) this.port.attachBuffer(buffer);
       this.port.frame(tag, writer.written);
+      for (const each of exports) if (each instanceof Passable) each.letGo();
     } catch (error) {
-      for (const id of ids) this.exports.takeBack(id);
+      for (const id of ids) if (!isGivenBack(id)) this.exports.takeBack(id);
       if (isAttaching) this.quietly(Tag.AttachDrop, empty);
       throw error;
     }

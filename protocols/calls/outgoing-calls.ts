@@ -1,9 +1,9 @@
 import { markHandled } from '../deferred.js';
-import { InvalidArgument, LimitExceeded, ProtocolError, RemoteError } from '../errors.js';
+import { ClosedError, InvalidArgument, LimitExceeded, ProtocolError, RemoteError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import type { AnyType } from '../schema/containers.js';
 import type { NamedMember } from '../schema/interface.js';
-import type { CallOptions } from '../schema/members.js';
+import type { CallOptions, CallPhase } from '../schema/members.js';
 import { Tag } from '../tags.js';
 import { escapeText } from '../text.js';
 import { decodeUtf8 } from '../utf8.js';
@@ -55,7 +55,7 @@ export class OutgoingCalls {
     input: unknown,
     options: CallOptions = {},
   ): Promise<unknown> {
-    const refused = this.#refusal(binding, options);
+    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(binding, member.name, member.phase);
     if (refused !== null) {
       drop(member.input, input);
       return refused;
@@ -88,7 +88,7 @@ export class OutgoingCalls {
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
     const id = this.#nextId();
     const stream = new IncomingStream(id, binding, name, signal, this.#owner, member, timeout);
-    const refused = this.#refusal(binding, options);
+    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(binding, member.name, 'open');
     if (refused !== null) {
       drop(member.input, input);
       void refused.catch((error: unknown) => stream.fail(error));
@@ -141,6 +141,14 @@ export class OutgoingCalls {
     for (const call of this.#calls.values()) if (call.binding === binding) call.abandon(error);
   }
 
+  /** Nobody answers any more. */
+  startUpOver(): void {
+    for (const call of [...this.#calls.values()]) {
+      call.fail(new ClosedError(`${call.name} was not answered before the end of the start-up`));
+      this.#remove(call);
+    }
+  }
+
   /** Nothing is sent or received any more. @param gone what to tell; it never rejects */
   end(gone: Promise<unknown>): void {
     this.#gone = gone;
@@ -165,6 +173,12 @@ export class OutgoingCalls {
     const gone = this.#gone.then((reason) => Promise.reject(reason));
     markHandled(gone);
     return gone;
+  }
+
+  #wrongPhase(binding: Binding, member: string, phase: CallPhase): Promise<never> | null {
+    if (phase === this.#link.phase) return null;
+    const when = phase === 'open' ? 'once the gate has shut' : 'before go alone, in the start-up';
+    return Promise.reject(new ClosedError(`${binding.interface.name}.${member} may be called ${when}`));
   }
 
   #send(id: number, binding: Binding, ordinal: number, member: MethodMember | StreamMember, input: unknown): Size {

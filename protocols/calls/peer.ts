@@ -5,7 +5,7 @@ import { defer } from '../deferred.js';
 import { InvalidArgument, PeerGone, ProtocolError, type SallyportError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import { hashOf } from '../schema/description.js';
-import type { Interface, Members } from '../schema/interface.js';
+import type { AnyInterface, Interface, Members } from '../schema/interface.js';
 import { isInterface } from '../schema/interface.js';
 import type { Implementation, Remote } from '../schema/members.js';
 import { Tag, tagName } from '../tags.js';
@@ -13,7 +13,9 @@ import { Imports } from './imports.js';
 import { IncomingCalls } from './incoming-calls.js';
 import { callLimits, OUTCOME_PATIENCE } from './limits.js';
 import { Link } from './link.js';
+import { Loop } from './loop.js';
 import { offerPeers } from './offer.js';
+import { Parts } from './parts.js';
 import { Service, service } from './service.js';
 import { Serving } from './serving.js';
 
@@ -37,6 +39,8 @@ export interface Usage {
   readonly served: { readonly calls: Share; readonly bytes: Share; readonly fds: Share };
   /** Remotes that this side holds, and that the other side holds of this one's. */
   readonly remotes: { readonly held: Share; readonly given: Share };
+  /** Of connect(), at a time: this side's, and the other's. */
+  readonly connections: { readonly made: Share; readonly served: Share };
   /** Bytes that wait to be sent. */
   readonly queued: Share;
 }
@@ -51,6 +55,7 @@ export class Peer {
   readonly #incoming: IncomingCalls;
   readonly #serving: Serving;
   readonly #link: Link;
+  readonly #parts: Parts;
   readonly #outcome: Promise<unknown> | undefined;
   readonly #outcomePatience: number;
   readonly #table: ReadonlyMap<number, (frame: Frame) => void>;
@@ -62,14 +67,24 @@ export class Peer {
     const handler: CallHandler = {
       onFrame: (frame) => this.#onFrame(frame),
       onDrain: () => this.#onDrain(),
+      onStartUpOver: () => {
+        this.#incoming.startUpOver();
+        this.#imports.calls.startUpOver();
+      },
       onEnd: (reason) => this.#onEnd(reason),
     };
     const port = channel.carryCalls(handler);
     const onError = (error: unknown, member: string): void => {
       if (handlerErrors.hasSubscribers) handlerErrors.publish({ error, member });
     };
-    this.#imports = new Imports((source) => new Link(port, source), onError);
+    const loop = new Loop(port.fds, (inner) => new Peer(inner));
+    this.#imports = new Imports(
+      (source) => new Link(port, source),
+      onError,
+      (own) => loop.remoteOf(own),
+    );
     this.#link = this.#imports.link;
+    this.#parts = new Parts(port.limits.maxMessage);
     this.#incoming = new IncomingCalls(this.#link, onError);
     this.#serving = new Serving(this.#link, this.#incoming);
     this.#table = this.#makeTable();
@@ -93,6 +108,16 @@ export class Peer {
     return this.#imports.connect(target) as Remote<Interface<M>>;
   }
 
+  /** @internal One more reference for the other side, which is told its id by other means. */
+  lend(each: Service): number {
+    return this.#link.exports.add(each);
+  }
+
+  /** @internal The other side's `lend`. */
+  adopt(id: number, target: AnyInterface): Disposable {
+    return this.#imports.adopt(id, target);
+  }
+
   usage(): Usage {
     const share = (used: number, limit: number): Share => ({ used, limit });
     const of = ({ count, bytes, fds }: { count: number; bytes: number; fds: number }) => ({
@@ -106,6 +131,10 @@ export class Peer {
       remotes: {
         held: share(this.#imports.held, callLimits.remotes),
         given: share(this.#link.exports.references, callLimits.remotes),
+      },
+      connections: {
+        made: share(this.#imports.bindings, callLimits.bindings),
+        served: share(this.#link.exports.bindings, callLimits.bindings),
       },
       queued: share(this.#link.port.queued, this.#link.port.limits.sendMax),
     };
@@ -138,16 +167,27 @@ export class Peer {
       [Tag.Listen, (frame) => serving.onListen(word(frame, 0), word(frame, 1))],
       [Tag.EventsEnded, (frame) => imports.onEventsEnded(frame)],
       [Tag.Release, (frame) => serving.onRelease(word(frame, 0))],
+      [Tag.Part, (frame) => this.#onPart(frame)],
     ]);
   }
 
+  #onPart(frame: Frame): void {
+    if (this.#imports.calls.count === 0)
+      throw new ProtocolError('the peer sent a part of an answer, and no call is in flight');
+    const answer = this.#parts.add(frame);
+    if (answer !== null) this.#imports.calls.onReturn(answer);
+  }
+
   #onDrain(): void {
+    // Events, and then what is large.
     this.#serving.drain();
+    this.#link.port.goOn();
     this.#incoming.drain();
   }
 
   #onEnd(reason: SallyportError): void {
     this.#incoming.end(reason);
+    this.#parts.clear();
     this.#link.end();
     this.#imports.end(this.#whatToTell(reason));
   }

@@ -1,3 +1,5 @@
+import { InvalidArgument } from '../errors.js';
+import { type Exportable, makePassable, type RemoteSource } from '../schema/handles.js';
 import type { AnyInterface } from '../schema/interface.js';
 import type { CallOptions } from '../schema/members.js';
 import type { Binding } from './binding.js';
@@ -5,10 +7,44 @@ import { EventHub } from './event-hub.js';
 import type { OutgoingCalls } from './outgoing-calls.js';
 
 export interface RemotePort {
+  /** Which side's these are. */
+  readonly source: RemoteSource;
   readonly calls: OutgoingCalls;
   listen(binding: Binding, ordinal: number, hub: EventHub, isListening: boolean): void;
   release(binding: Binding): void;
+  /** Another binding of the same thing, to be released like any. */
+  share(binding: Binding, onReleased?: () => void): Binding;
   onError(error: unknown, member: string): void;
+}
+
+/** A remote as something to be passed on, which moves it. */
+export class Passable implements Exportable {
+  readonly binding: Binding;
+  readonly port: RemotePort;
+
+  constructor(binding: Binding, port: RemotePort) {
+    this.binding = binding;
+    this.port = port;
+  }
+
+  get interface(): AnyInterface {
+    return this.binding.interface;
+  }
+
+  /** Throws where there is nothing to pass. */
+  check(): void {
+    const { refusal, isConnected } = this.binding;
+    if (refusal !== null) throw refusal;
+    if (isConnected) return;
+    throw new InvalidArgument(
+      `the remote of ${this.interface.name} is not connected yet: await a call of it, then pass it`,
+    );
+  }
+
+  /** It has been passed. */
+  letGo(): void {
+    this.port.release(this.binding);
+  }
 }
 
 /** A plain object with a function for each member: no Proxy, so that nothing but what the interface names can be asked of it. */
@@ -41,5 +77,6 @@ export function makeRemote(binding: Binding, port: RemotePort): Disposable {
       }
     }
   }
+  makePassable(remote, new Passable(binding, port));
   return Object.freeze(remote) as typeof remote & Disposable;
 }

@@ -9,6 +9,8 @@ export type Handler = (input: unknown, context: Context) => unknown;
 /** Someone who listens to one event of a service. */
 export interface Subscriber {
   push(value: Buffer): void;
+  /** Nothing more comes. */
+  end(): void;
 }
 
 /** An implementation, its handlers by ordinal, and who listens to its events. It may be served to many peers at a time. */
@@ -38,6 +40,14 @@ export class Service<M extends Members = Members> implements ServiceOf<M> {
   /** @internal */
   unsubscribe(ordinal: number, subscriber: Subscriber): void {
     this.#subscribers.get(ordinal)?.delete(subscriber);
+  }
+
+  /** @internal No peer holds it any more, or none that was given it by this channel. */
+  unheld(): void {}
+
+  /** @internal */
+  protected endSubscribers(ordinal: number): void {
+    for (const subscriber of this.#subscribers.get(ordinal) ?? []) subscriber.end();
   }
 
   #emit(ordinal: number, member: Extract<NamedMember, { kind: 'event' }>, value: unknown): void {

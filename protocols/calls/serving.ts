@@ -49,6 +49,7 @@ export class Serving {
   onListen(id: number, word: number): void {
     const target = this.#link.exports.find(id);
     const [ordinal, isListening] = [word >>> 1, word % 2 === 1];
+    if (this.#link.phase !== 'open') throw new ProtocolError('the peer listens before go');
     if (target.isRefused) return;
     if (target.service === null) {
       // Of an interface that is not known yet, so that neither is how many events it has.

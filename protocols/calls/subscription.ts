@@ -41,8 +41,7 @@ export class Subscription implements Subscriber {
       return;
     }
     if (this.#overflow === 'error') {
-      this.close();
-      this.#link.simple(Tag.EventsEnded, this.#target, this.#ordinal);
+      this.end();
       return;
     }
     this.#held.shift();
@@ -55,6 +54,11 @@ export class Subscription implements Subscriber {
       const next = this.#held.shift();
       if (next !== undefined) this.#send(next);
     }
+  }
+
+  end(): void {
+    this.close();
+    this.#link.simple(Tag.EventsEnded, this.#target, this.#ordinal);
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import { InvalidArgument } from '../errors.js';
 import { Fd, requireKind } from '../fd.js';
 import type { FdAccess, FdKind } from '../fd-facts.js';
 import { type BufferMode, modeNumber, type SharedBuffer } from '../shared-buffer.js';
-import type { Exportable, OutgoingHandles } from './handles.js';
+import { type Exportable, type OutgoingHandles, passableOf } from './handles.js';
 import { type Interface, isInterface, type Members } from './interface.js';
 import type { RemoteOf, ServiceOf } from './members.js';
 import { Mismatch, shown } from './mismatch.js';
@@ -93,27 +93,32 @@ function isBuffer(value: unknown): value is SharedBuffer {
 }
 
 /**
- * A capability: what is given is a `service(I, implementation)`, what arrives is its remote. An interface that names itself
- * is given as a function: `t.remote(() => Folder)`.
+ * A capability: what is given is a `service(I, implementation)`, or a remote of somebody else's, which is moved; what arrives is
+ * a remote. An interface that names itself is given as a function: `t.remote(() => Folder)`.
  */
 export function remote<M extends Members>(
   target: Interface<M> | (() => Interface<M>),
-): Type<ServiceOf<M>, RemoteOf<M>> {
+): Type<ServiceOf<M> | RemoteOf<M>, RemoteOf<M>> {
   const find = typeof target === 'function' ? target : () => target;
   if (typeof target !== 'function' && !isInterface(target)) {
     throw new InvalidArgument('t.remote(): give it what defineInterface() made');
   }
-  return makeType<ServiceOf<M>, RemoteOf<M>>({
+  return makeType<ServiceOf<M> | RemoteOf<M>, RemoteOf<M>>({
     // By name, which is enough: the interfaces that are named are part of the description.
     text: () => `remote(${find().name})`,
     least: 1,
     write(writer, value) {
-      if (!isExportable(value)) throw new Mismatch(`${shown(value)} is no service: give it service(${find().name}, …)`);
-      if (value.interface !== find())
-        throw new Mismatch(`it is a service of ${value.interface.name}, not of ${find().name}`);
-      putIndex(writer, (handles) => handles.putExport(value));
+      const remote = passableOf(value);
+      const given = remote ?? (isExportable(value) ? value : undefined);
+      if (given === undefined)
+        throw new Mismatch(`${shown(value)} is no service and no remote: give it service(${find().name}, …)`);
+      if (given.interface !== find())
+        throw new Mismatch(
+          `it is a ${remote === undefined ? 'service' : 'remote'} of ${given.interface.name}, not of ${find().name}`,
+        );
+      putIndex(writer, (handles) => (remote === undefined ? handles.putExport(given) : handles.putRemote(given)));
     },
-    // A service that is not sent stays the application's; a remote that nobody takes is let go of.
+    // A service stays the application's; a remote that is not sent, or that nobody takes, is let go of.
     drop: (value) => isRemote(value) && value[Symbol.dispose](),
     read: (reader) => reader.claims().takeRemote(takeIndex(reader), find()) as RemoteOf<M>,
     interfaces: [find],

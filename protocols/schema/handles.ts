@@ -13,6 +13,17 @@ export interface Exportable {
   readonly interface: AnyInterface;
 }
 
+const remotes = new WeakMap<object, Exportable>();
+
+/** From here on `remote` can be passed on. It is known by this alone, whatever an object looks like. */
+export function makePassable(remote: object, exportable: Exportable): void {
+  remotes.set(remote, exportable);
+}
+
+export function passableOf(remote: unknown): Exportable | undefined {
+  return typeof remote === 'object' && remote !== null ? remotes.get(remote) : undefined;
+}
+
 /**
  * What a message carries beside its bytes, in the order of its indexes. Nothing is moved while it is being encoded: that is
  * for the sender, once the whole message is there.
@@ -34,10 +45,14 @@ export class OutgoingHandles {
     return put(this.buffers, buffer, 'the SharedBuffer');
   }
 
-  /** The same capability may be in a message more than once: each is a reference of its own. */
+  /** The same service may be in a message more than once: each is a reference of its own. */
   putExport(service: Exportable): number {
     if (this.exports.length === MAX_HANDLES) throw tooMany();
     return this.exports.push(service) - 1;
+  }
+
+  putRemote(remote: Exportable): number {
+    return put(this.exports, remote, 'the remote', 'lend() it');
   }
 
   clear(): void {
@@ -47,8 +62,8 @@ export class OutgoingHandles {
   }
 }
 
-function put<T>(table: T[], item: T, what: string): number {
-  if (table.includes(item)) throw new Mismatch(`${what} is in the message twice: sending moves it, dup() it`);
+function put<T>(table: T[], item: T, what: string, mend = 'dup() it'): number {
+  if (table.includes(item)) throw new Mismatch(`${what} is in the message twice: sending moves it, ${mend}`);
   if (table.length === MAX_HANDLES) throw tooMany();
   return table.push(item) - 1;
 }

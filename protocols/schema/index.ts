@@ -4,12 +4,15 @@ export type { FieldsIn, FieldsOut } from './containers.js';
 export { defineInterface, type Interface, type Members } from './interface.js';
 export type {
   CallOptions,
+  CallPhase,
   Context,
   EventSource,
   FailureCode,
   Implementation,
+  MethodOf,
   Overflow,
   Remote,
+  RemoteOf,
   RemoteStream,
   ServiceOf,
   StreamSource,

@@ -57,11 +57,27 @@ export interface Member<Kind extends 'method' | 'event' | 'stream', Caller = unk
   readonly '~server'?: Server;
 }
 
+/** `start-up`: before go alone, while the sandboxee is still trusted and the broker's hook `started` runs. `open`: from go on. */
+export type CallPhase = 'start-up' | 'open';
+
 export interface Method<Caller = unknown, Server = unknown> extends Member<'method', Caller, Server> {
+  readonly phase: CallPhase;
   readonly input: AnyType;
   readonly output: AnyType;
   readonly errors: readonly string[];
 }
+
+/**
+ * A method written down as a type, for an interface that passes its own kind and so cannot be inferred.
+ *
+ * @typeParam Given what its handler returns for what arrives as `Out`; they differ for remotes
+ */
+export type MethodOf<In, Out, Given = Out> = Method<
+  [In] extends [undefined]
+    ? (input?: undefined, options?: CallOptions) => Promise<Out>
+    : (input: In, options?: CallOptions) => Promise<Out>,
+  (input: In, context: Context) => Given | Promise<Given>
+> & { readonly errors: readonly string[] };
 
 export type Overflow = 'latest' | 'drop-oldest' | 'error';
 
@@ -131,6 +147,8 @@ interface MethodParts<I extends Shape, O extends Shape, E extends string> {
   readonly output?: O;
   /** The codes that a handler may fail with. */
   readonly errors?: readonly E[];
+  /** When it may be called. Default `open`. */
+  readonly phase?: CallPhase;
 }
 
 export function method<I extends Shape = undefined, O extends Shape = undefined, const E extends string = never>(
@@ -142,13 +160,18 @@ export function method<I extends Shape = undefined, O extends Shape = undefined,
   const input = typeOf(parts.input, 'input');
   const output = typeOf(parts.output, 'output');
   const errors = codes(parts.errors);
+  const { phase = 'open' } = parts;
+  if (phase !== 'open' && phase !== 'start-up')
+    throw new InvalidArgument("a method may be called in one phase: 'start-up' (before go) or 'open' (from go on)");
+  const when = phase === 'open' ? '' : ` @ ${phase}`;
   return Object.freeze({
     kind: 'method' as const,
-    text: () => `(${input.text()}) -> ${output.text()}${errors.length > 0 ? ` ! ${errors.join(' | ')}` : ''}`,
+    text: () => `(${input.text()}) -> ${output.text()}${errors.length > 0 ? ` ! ${errors.join(' | ')}` : ''}${when}`,
     interfaces: [...input.interfaces, ...output.interfaces],
     input,
     output,
     errors,
+    phase,
   });
 }
 

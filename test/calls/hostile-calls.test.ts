@@ -3,12 +3,21 @@ import fc from 'fast-check';
 import { Peer } from '../../protocols/calls/peer.js';
 import { service } from '../../protocols/calls/service.js';
 import { PeerGone } from '../../protocols/errors.js';
+import { PART } from '../../protocols/limits.js';
+import { defineInterface, t } from '../../protocols/schema/index.js';
 import { Tag } from '../../protocols/tags.js';
 import { HostilePeer, rejection, settle } from '../comms/support.js';
 import { Everything, type Handlers, Logger, PeerPair, serveEverything } from './support.js';
 
 const BINDING = 0x80000000;
 const ordinals = new Map(Everything.table.map(({ name }, ordinal) => [name, ordinal]));
+
+/** Its first two members have the ordinals of those of Everything. */
+const Early = defineInterface('early@1', {
+  add: t.method({ input: { a: t.int32(), b: t.int32() } }),
+  warmUp: t.method({ phase: 'start-up' }),
+});
+ordinals.set('warmUp', 1);
 
 function words(...values: number[]): Buffer {
   const bytes = Buffer.alloc(4 * values.length);
@@ -22,8 +31,8 @@ class Victim {
   readonly peer: Peer;
   readonly started: string[] = [];
 
-  constructor(replaced: Partial<Handlers> = {}) {
-    this.hostile = new HostilePeer();
+  constructor(replaced: Partial<Handlers> = {}, phase: 'open' | 'start-up' = 'open') {
+    this.hostile = new HostilePeer({ phase });
     this.peer = new Peer(this.hostile.comms, { outcome: Promise.resolve({ status: 'violation' }) });
     const never = () => new Promise<never>(() => {});
     const pair = { fd: () => expect.fail('not used'), fds: this.hostile.fds };
@@ -34,8 +43,11 @@ class Victim {
     return this.hostile.violations[0]?.message;
   }
 
-  connect(binding = BINDING): this {
-    const { name, hash } = Everything;
+  serve(): void {
+    this.peer.serve(Early, { add: () => {}, warmUp: () => {} });
+  }
+
+  connect(binding = BINDING, { name, hash }: { readonly name: string; readonly hash: Buffer } = Everything): this {
     this.hostile.frame(
       Tag.Connect,
       Buffer.concat([words(binding), hash, Buffer.from([name.length]), Buffer.from(name)]),
@@ -68,6 +80,8 @@ class Victim {
 }
 
 const INPUT = words(1, 2);
+/** An input of `use`, with a remote of this id. */
+const useOf = (remote: number) => Buffer.concat([Buffer.from([0]), words(0), words(remote)]);
 
 describe('a hostile peer', () => {
   const attacks: readonly (readonly [string, (victim: Victim) => unknown, string])[] = [
@@ -140,6 +154,26 @@ describe('a hostile peer', () => {
       (v) =>
         v.connect().call(1, 'use', Buffer.concat([Buffer.from([0]), words(0), words(0)]), { counts: [0, 0, 1, 0] }),
       'remote 0',
+    ],
+    [
+      'gives back what it does not hold',
+      (v) => v.connect().call(1, 'use', useOf(0x80000005), { counts: [0, 0, 1, 0] }),
+      'remote 5, which it does not hold',
+    ],
+    [
+      'gives back a connection that it did not make',
+      (v) => v.connect().call(1, 'use', useOf(0xc0000001), { counts: [0, 0, 1, 0] }),
+      'remote 2147483649, which it does not hold',
+    ],
+    [
+      'gives back another kind of remote than it was given',
+      (v) => v.connect().call(1, 'use', useOf(0xc0000000), { counts: [0, 0, 1, 0] }),
+      'gave back a remote of everything@1 for one of logger@1',
+    ],
+    [
+      'passes a remote of an id that none has',
+      (v) => v.connect().call(1, 'use', useOf(0x40000000), { counts: [0, 0, 1, 0] }),
+      'remote 1073741824, which can be none',
     ],
     [
       'answers a call that was never made',
@@ -447,6 +481,52 @@ describe('a hostile peer', () => {
     expect(victim.violation).to.contain('more than 1024 remotes');
   });
 
+  it('cannot send parts of no answer, small ones, or more of them than a message may have', async () => {
+    const part = (isLast: number, bytes: Buffer) => Buffer.concat([Buffer.from([isLast]), bytes]);
+    const large = part(0, Buffer.alloc(PART));
+    const cases: readonly (readonly [boolean, readonly Buffer[], string])[] = [
+      [false, [large], 'no call is in flight'],
+      [true, [part(0, Buffer.alloc(PART - 1))], 'a part of 65535 bytes'],
+      [true, [part(2, Buffer.alloc(9))], 'neither the last'],
+      [true, [part(1, Buffer.alloc(7))], 'cut short'],
+      [true, [large, part(1, Buffer.alloc(0))], 'call 0, which is not in flight'],
+      [true, Array.from({ length: 257 }, () => large), 'parts of more than 16777216 bytes'],
+    ];
+    for (const [isCalled, parts, says] of cases) {
+      const victim = new Victim();
+      const call = isCalled ? rejection(victim.peer.connect(Everything).nothing()) : Promise.resolve();
+      for (const each of parts) victim.hostile.frame(Tag.Part, each);
+      for (let turns = 0; turns < 1000 && victim.violation === undefined; turns++) await settle(1);
+      expect(victim.violation, says).to.contain(says);
+      await victim.end();
+      await call;
+    }
+  });
+
+  it('cannot give back more remotes than may be held, nor one that it has let go of', async () => {
+    for (const isReleased of [false, true]) {
+      const held: unknown[] = [];
+      const victim = new Victim({
+        use: ({ logger }) => {
+          held.push(logger);
+        },
+      });
+      victim.connect();
+      const own = victim.peer.connect(Everything).use({ logger: service(Logger, { log: () => {} }), line: '' });
+      await settle();
+      if (isReleased) victim.hostile.frame(Tag.Release, words(1));
+      for (let id = 0; id < 1100 && victim.violation === undefined; id++) {
+        victim.call(id, 'use', useOf(0x80000001), { counts: [0, 0, 1, 0] });
+        if (id % 100 === 99) await settle(4);
+      }
+      await settle(40);
+      expect(victim.violation).to.contain(isReleased ? 'does not hold' : 'gave back too many');
+      expect(held.length).to.be.below(1025);
+      await rejection(own);
+      await victim.end();
+    }
+  });
+
   it('is told by a handler that it is', async () => {
     const victim = new Victim({ add: (_input, context) => context.hostile('an offset beyond the frame') });
     victim.connect().call(1, 'add', INPUT);
@@ -454,16 +534,54 @@ describe('a hostile peer', () => {
     expect(victim.violation).to.contain('an offset beyond the frame');
   });
 
-  for (const phase of ['handshake', 'start-up'] as const) {
-    it(`that calls before go, in the ${phase}, breaks the protocol, and nothing of ours leaves before`, async () => {
-      const early = new HostilePeer({ phase });
-      const remote = new Peer(early.comms).connect(Everything);
-      expect(await rejection(remote.nothing())).to.have.property('code', 'ERR_SALLYPORT_CLOSED');
-      early.frame(Tag.Connect, Buffer.alloc(40));
+  it('that calls before go breaks the protocol, and nothing of ours leaves before', async () => {
+    const early = new HostilePeer({ phase: 'handshake' });
+    const remote = new Peer(early.comms).connect(Everything);
+    expect(await rejection(remote.nothing())).to.have.property('code', 'ERR_SALLYPORT_CLOSED');
+    early.frame(Tag.Connect, Buffer.alloc(40));
+    await settle();
+    expect(early.violations[0]?.message).to.contain('may not send now');
+  });
+
+  const early: readonly (readonly [string, (v: Victim) => unknown, string])[] = [
+    ['calls what is not of the start-up', (v) => v.connect().call(1, 'add', INPUT), 'add, which it may from go on'],
+    ['reads a stream', (v) => v.connect().call(1, 'count', words(1)), 'count, which it may from go on'],
+    ['calls what waits to be served', (v) => v.connect(BINDING, Early).call(1, 'add', INPUT).serve(), 'from go on'],
+    ['listens', (v) => v.connect().hostile.frame(Tag.Listen, words(BINDING, 1)), 'listens before go'],
+  ];
+  for (const [name, attack, says] of early) {
+    it(`that ${name} in the start-up breaks the protocol`, async () => {
+      const victim = new Victim({}, 'start-up');
+      attack(victim);
       await settle();
-      expect(early.violations[0]?.message).to.contain('may not send now');
+      expect(victim.violation).to.contain(says);
+      await victim.end();
     });
   }
+
+  it('that calls what is of the start-up breaks the protocol from go on, and between', async () => {
+    for (const isOver of [false, true]) {
+      const victim = new Victim({}, isOver ? 'start-up' : 'open');
+      victim.serve();
+      if (isOver) victim.hostile.comms.startUpOver();
+      victim.connect(BINDING, Early).call(1, 'warmUp');
+      await settle();
+      expect(victim.violation).to.contain(isOver ? 'may not send now' : 'warmUp, which it may before go alone');
+      await victim.end();
+    }
+  });
+
+  it('that leaves calls of the start-up unanswered ends them with it', async () => {
+    const victim = new Victim({}, 'start-up');
+    const call = rejection(victim.peer.connect(Early).warmUp());
+    await settle();
+    victim.hostile.comms.startUpOver();
+    expect(await call)
+      .to.have.property('message')
+      .that.contains('before the end of the start-up');
+    expect(victim.peer.usage().made.calls.used).to.equal(0);
+    await victim.end();
+  });
 
   it('that makes calls where none are carried breaks the protocol', async () => {
     const plain = new HostilePeer();

@@ -14,7 +14,7 @@ export interface Side {
 
 /** Two peers joined in memory. The fds of both are of one table, so that it shows whether each was closed, once. */
 export class PeerPair {
-  readonly fds = new FakeFds();
+  readonly fds: FakeFds;
   readonly violations: string[] = [];
   readonly broker: Side;
   readonly sandboxee: Side;
@@ -26,8 +26,11 @@ export class PeerPair {
       readonly limits?: ChannelLimitOptions;
       readonly broker?: PeerOptions;
       readonly sandboxee?: PeerOptions;
+      /** Where fds go from one pair to another. */
+      readonly fds?: FakeFds;
     } = {},
   ) {
+    this.fds = options.fds ?? new FakeFds();
     this.transports = memoryPair({ closeFd: this.fds.close, ...options.pair });
     const make = (index: 0 | 1, role: 'broker' | 'sandboxee', peer: PeerOptions | undefined): Side => {
       const comms = new Comms(this.transports[index], {
@@ -84,8 +87,12 @@ export type Handlers = Implementation<typeof Everything>;
 
 /** Serves all of it, with what a test replaces. */
 export function serveEverything(pair: { fd(): Fd }, peer: Peer, replaced: Partial<Handlers> = {}) {
+  return peer.serve(Everything, handlersOf(pair, replaced));
+}
+
+export function handlersOf(pair: { fd(): Fd }, replaced: Partial<Handlers> = {}): Handlers {
   const never = () => new Promise<never>(() => {});
-  return peer.serve(Everything, {
+  return {
     add: ({ a, b }) => a + b,
     echo: async ({ bytes }) => ({ bytes }),
     wait: never,
@@ -124,5 +131,5 @@ export function serveEverything(pair: { fd(): Fd }, peer: Peer, replaced: Partia
       for (;;) yield Buffer.alloc(size);
     },
     ...replaced,
-  });
+  };
 }

@@ -5,15 +5,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import ipaddr from 'ipaddr.js';
+import { InvalidArgument, ProtocolError } from '../../broker/index.js';
 import { judge } from '../../examples/syslogparse/judge.js';
 import { parseLine } from '../../examples/syslogparse/parser.js';
-import { HostileMessage, type Message, parseMessage, type Service } from '../../examples/syslogparse/protocol.js';
+import { LogParser, type Proposal, type Service } from '../../examples/syslogparse/proposals.js';
+import { decode, encode } from '../../protocols/schema/index.js';
 import { leakGate } from '../support/leak-gate.js';
 
 const SSH: Service = { protocol: 'tcp', port: 22 };
 const KEPT = [ipaddr.parseCIDR('10.0.0.0/8'), ipaddr.parseCIDR('2001:db8:1::/48')];
-const block = (address: string): Message => ({ kind: 'block', address, service: SSH, seen: 9 });
-const grant = (profile: string, path: string, access = 'r'): Message => ({
+const block = (address: string): Proposal => ({ kind: 'block', address, service: SSH, seen: 9 });
+const grant = (profile: string, path: string, access = 'r'): Proposal => ({
   kind: 'grant',
   profile,
   path,
@@ -21,9 +23,8 @@ const grant = (profile: string, path: string, access = 'r'): Message => ({
   seen: 1,
 });
 
-function verdict(message: Message): string {
-  if (message.kind === 'end') return 'end';
-  const judgement = judge(message, KEPT);
+function verdict(proposal: Proposal): string {
+  const judgement = judge(proposal, KEPT);
   return judgement.verdict === 'accepted' ? judgement.rule.line : `refused: ${judgement.reason}`;
 }
 
@@ -106,26 +107,36 @@ describe('syslogparse', () => {
       expect(verdict(grant(profile, '/a')), profile).to.match(/^refused: /);
   });
 
-  it('takes nothing for a message that no parser would send', () => {
+  it('takes nothing for a proposal that is not of the interface', () => {
+    const { item } = LogParser.members.proposals;
     const hostile: unknown[] = [
       null,
       7,
       [],
       {},
       { kind: 'grant' },
-      { ...block('1.1.1.1'), service: { protocol: 'ip', port: 1 } },
-    ];
-    hostile.push(
-      { ...block('1.1.1.1'), service: { protocol: 'tcp', port: 70_000 } },
-      { ...block('1.1.1.1'), seen: -1 },
-    );
-    hostile.push(
-      { ...block('x'.repeat(5000)) },
-      { kind: 'end', lines: 1.5, understood: 0 },
       { kind: 'run', line: '-F' },
-    );
-    for (const value of hostile) expect(() => parseMessage(value), JSON.stringify(value)).to.throw(HostileMessage);
-    expect(parseMessage({ ...block('1.1.1.1'), surplus: 'is not taken along' })).to.deep.equal(block('1.1.1.1'));
+      { ...block('1.1.1.1'), service: { protocol: 'ip', port: 1 } },
+      { ...block('1.1.1.1'), service: { protocol: 'tcp', port: 70_000 } },
+      { ...block('1.1.1.1'), service: { protocol: 'tcp', port: 0 } },
+      { ...block('1.1.1.1'), seen: -1 },
+      { ...block('1.1.1.1'), seen: 1.5 },
+      block('x'.repeat(5000)),
+    ];
+    for (const value of hostile) expect(() => encode(item, value), JSON.stringify(value)).to.throw(InvalidArgument);
+    const whole = encode(item, { ...block('1.1.1.1'), surplus: 'is not taken along' });
+    expect(decode(item, whole)).to.deep.equal(block('1.1.1.1'));
+    for (let size = 0; size < whole.length; size++)
+      expect(() => decode(item, whole.subarray(0, size)), `cut to ${size} bytes`).to.throw(ProtocolError);
+    for (const [at, value] of [
+      [0, 9],
+      [1, 0xff],
+      [4, 0x7f],
+    ] as const) {
+      const changed = Buffer.from(whole);
+      changed[at] = value;
+      expect(() => decode(item, changed), `${value} at ${at}`).to.throw(ProtocolError);
+    }
   });
 
   describe('as a whole', () => {
