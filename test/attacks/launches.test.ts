@@ -51,17 +51,26 @@ describe('a launch that comes to nothing', () => {
   });
 });
 
+interface Line {
+  readonly free: number;
+  readonly outcome: string;
+  readonly left: readonly string[];
+}
+
+/** What a fixture finds in a process that can have 300 fds. */
+function linesOf(name: string): readonly Line[] {
+  const fixture = fileURLToPath(new URL(`../fixtures/${name}.js`, import.meta.url));
+  const script = 'ulimit -n 300 && exec "$0" "$1"';
+  const run = spawnSync('/bin/sh', ['-c', script, process.execPath, fixture], { encoding: 'utf8' });
+  expect(run.stderr).to.equal('');
+  const lines = run.stdout.trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as Line);
+}
+
 describe('a broker that has hardly an fd left', () => {
   it('launches or fails with EMFILE, at whichever of them it runs out, and closes each exactly once', function () {
     this.timeout(120_000);
-    const fixture = fileURLToPath(new URL('../fixtures/few-files.js', import.meta.url));
-    const script = 'ulimit -n 300 && exec "$0" "$1"';
-    const run = spawnSync('/bin/sh', ['-c', script, process.execPath, fixture], { encoding: 'utf8' });
-    expect(run.stderr).to.equal('');
-    const lines = run.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { free: number; outcome: string; left: string[] });
+    const lines = linesOf('few-files');
     expect(lines).to.have.length(48);
     for (const { free, outcome, left } of lines) {
       expect(outcome, `${free} free`).to.be.oneOf(['EMFILE', 'ok']);
@@ -69,6 +78,16 @@ describe('a broker that has hardly an fd left', () => {
     }
     expect(lines[0]?.outcome).to.equal('EMFILE');
     expect(lines.at(-1)?.outcome).to.equal('ok');
+  });
+
+  it('ends who breaks the policy, and tells of it, though the stack cannot be read', function () {
+    this.timeout(120_000);
+    const lines = linesOf('no-files');
+    expect(lines).to.have.length(7);
+    for (const { free, outcome, left } of lines) {
+      expect(outcome, `${free} free`).to.equal('violation');
+      expect(left, `${free} free`).to.deep.equal([]);
+    }
   });
 });
 

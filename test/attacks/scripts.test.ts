@@ -52,9 +52,8 @@ describe('the first line of a hostile script', () => {
 
   it('with control characters is escaped where it is told', async () => {
     const failure = await failureOf(outcome(script('#!/\x1b[31m\x07\n')));
-    expect(failure.message)
-      .to.match(/u\{1b\}/)
-      .and.not.match(/[\x00-\x09\x0b-\x1f]/);
+    expect(failure.message).to.match(/\\u\{1b\}\[31m/);
+    expect(failure.message).to.not.include('\x1b');
   });
 
   it('that names another script, or itself, fails with a name, and does not go round', async () => {
