@@ -80,6 +80,16 @@ describe('a broker that has hardly an fd left', () => {
     expect(lines.at(-1)?.outcome).to.equal('ok');
   });
 
+  it('launches or fails when they run out half-way: nobody waits for ever, and nothing is left', function () {
+    this.timeout(120_000);
+    const lines = linesOf('fewer-files');
+    expect(lines).to.have.length(6);
+    for (const { free, outcome, left } of lines) {
+      expect(outcome, `${free} free`).to.be.oneOf(['EMFILE', 'ERR_SALLYPORT_LAUNCH', 'ok']);
+      expect(left, `${free} free`).to.deep.equal([]);
+    }
+  });
+
   it('ends who breaks the policy, and tells of it, though the stack cannot be read', function () {
     this.timeout(120_000);
     const lines = linesOf('no-files');
