@@ -293,6 +293,14 @@ static int crash(void)
     return WORKED;
 }
 
+/* Exchanges two names for as long as it lives: what a sandboxee does in a folder that is its own to write. */
+static int swap(void)
+{
+    for (;;)
+        syscall(SYS_renameat2, AT_FDCWD, words[0], AT_FDCWD, words[1], 2 /* RENAME_EXCHANGE */);
+    return FAILED;
+}
+
 static int signal_pid_1(void)
 {
     for (int number = 1; number < NSIG; number++)
@@ -320,6 +328,7 @@ int main(int argc, char **argv)
                     {"folder", send_folder},
                     {"stop", stop_everything},
                     {"crash", crash},
+                    {"swap", swap},
                     {"signals", signal_pid_1}};
     if (argc < 2)
         return FAILED;
