@@ -33,10 +33,14 @@ export interface LaunchOptions {
 const OPTION_NAMES = ['policy', 'limits', 'signal', 'tier', 'speculation', 'hooks', 'trusted', 'stacks', 'services'];
 
 /** @throws OptionError */
-export function checkOptions(executor: Executor, options: LaunchOptions): void {
+export function checkExecutor(executor: Executor): void {
   if (executor?.kind !== 'node' && executor?.kind !== 'program') {
     throw new OptionError('launch().executor', 'give it what node(), program() or fromFd() makes');
   }
+}
+
+/** @throws OptionError */
+export function checkOptions(options: LaunchOptions): void {
   if (typeof options !== 'object' || options === null) {
     throw new OptionError('launch().options', 'give it at least { policy: policies.node().build() }');
   }

@@ -27,5 +27,7 @@ export async function launch(executor: Executor, options: LaunchOptions): Promis
   if (await session.passGate(sandboxee)) return sandboxee;
   const result = await session.result;
   session.comms.close();
+  // Nobody else could: they are to be had from what launch() resolves with.
+  for (const fd of session.fds.values()) fd.close();
   throw new LaunchError(result);
 }

@@ -10,7 +10,13 @@ import { controlLimits } from './group-limits.js';
 import { Held } from './held.js';
 import { type ResolvedHooks, resolveHooks } from './hooks.js';
 import { canInspect, kernelFeatures } from './kernel.js';
-import { checkHandover, checkOptions, dangerouslyAllowSpeculation, type LaunchOptions } from './launch-options.js';
+import {
+  checkExecutor,
+  checkHandover,
+  checkOptions,
+  dangerouslyAllowSpeculation,
+  type LaunchOptions,
+} from './launch-options.js';
 import type { Layer, Tier } from './layers.js';
 import { leaseUid } from './lease.js';
 import type { ResolvedLimits } from './limits.js';
@@ -70,12 +76,13 @@ export async function prepare(
   options: LaunchOptions,
   librariesOf: GrantContext['librariesOf'],
 ): Promise<Preparation> {
-  checkOptions(executor, options);
-  options.signal?.throwIfAborted();
+  checkExecutor(executor);
   const held = new Held();
   try {
     const file = executor.kind === 'program' && executor.file.kind === 'fd' ? executor.file.fd : undefined;
     holdFds(held, executor.fds, file);
+    checkOptions(options);
+    options.signal?.throwIfAborted();
     const limits = resolveLimits(options.limits);
     const hooks = resolveHooks(options.hooks, options.policy);
     checkHandover(executor, options.policy);

@@ -247,8 +247,12 @@ export class Session {
 
   #offended(offence: SyscallOffence, held: native.HeldThread | null): void {
     const release = (): void => this.#monitor?.release();
-    if (this.#verdict.isSettled || this.#stacks === undefined) release();
-    else this.#verdict.offended(offence, this.#stacks.ofViolation(offence.syscall.thread, held, release));
+    if (this.#verdict.isSettled || this.#stacks === undefined) {
+      release();
+      return;
+    }
+    this.comms.hold();
+    this.#verdict.offended(offence, this.#stacks.ofViolation(offence.syscall.thread, held, release));
   }
 
   #heed(signal: AbortSignal): void {
@@ -275,10 +279,14 @@ export class Session {
         stderr: this.#outputs.tail,
       };
       ending = this.#verdict.ending(end, evidence);
+    } catch (error) {
+      ending = outOfOrder(error);
+    }
+    try {
       this.pool.close();
       this.#held[Symbol.dispose]();
     } catch (error) {
-      ending = { status: 'internal-error', message: `the end could not be put in order: ${String(error)}` };
+      ending = outOfOrder(error);
     }
     const aftermath: Aftermath = {
       usage,
@@ -303,4 +311,8 @@ export class Session {
     await this.#passing.catch(() => {});
     return stacks;
   }
+}
+
+function outOfOrder(error: unknown): Ending {
+  return { status: 'internal-error', message: `the end could not be put in order: ${String(error)}` };
 }

@@ -42,32 +42,27 @@ export function wire(
   try {
     const ends = new Ends(ours, theirs);
     const comms = ends.pair(native.socketpair());
-    const life = ends.pair(native.socketpair());
     const fds = new Map<string, Fd>();
     const byNumber = new Map(layout.placed.map((placed) => [placed.number, ends.declared(placed, fds)]));
     const stdin = byNumber.get(0) ?? ends.give(openSync('/dev/null', 'r'));
     const stdout = byNumber.has(1) ? undefined : ends.pair(native.pipe());
     const stderr = byNumber.has(2) ? undefined : ends.pair(native.pipe());
     const commsInode = fstatSync(comms.theirs, { bigint: true }).ino;
-    const process = new LaunchedProcess(
-      launcherPath(),
-      {
-        stdin,
-        stdout: stdout?.theirs ?? byNumber.get(1) ?? stdin,
-        stderr: stderr?.theirs ?? byNumber.get(2) ?? stdin,
-        comms: comms.theirs,
-        life: life.theirs,
-        plan: ends.give(memoryOf(plan)),
-        declared: [
-          ...extraFds(layout).map(({ number }) => byNumber.get(number) ?? stdin),
-          ...(file === undefined ? [] : [ends.give(file.release())]),
-        ],
-        cgroups: group?.openMembers().map((fd) => ends.give(fd)) ?? [],
-      },
-      life.mine,
-      tier,
-      group,
-    );
+    const others = {
+      stdin,
+      stdout: stdout?.theirs ?? byNumber.get(1) ?? stdin,
+      stderr: stderr?.theirs ?? byNumber.get(2) ?? stdin,
+      comms: comms.theirs,
+      plan: ends.give(memoryOf(plan)),
+      declared: [
+        ...extraFds(layout).map(({ number }) => byNumber.get(number) ?? stdin),
+        ...(file === undefined ? [] : [ends.give(file.release())]),
+      ],
+      cgroups: group?.openMembers().map((fd) => ends.give(fd)) ?? [],
+    };
+    // Last, since its broker's end is the process's to close from the call on, also where that throws.
+    const [ourLife, life] = native.socketpair();
+    const process = new LaunchedProcess(launcherPath(), { ...others, life: ends.give(life) }, ourLife, tier, group);
     return { process, comms: comms.mine, commsInode, stdout: stdout?.mine, stderr: stderr?.mine, fds };
   } catch (error) {
     ours[Symbol.dispose]();

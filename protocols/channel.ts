@@ -48,6 +48,7 @@ export class Channel {
   #notYet: SallyportError | null = null;
   #calls = noCalls;
   #callPort: CallPort | null = null;
+  #held = false;
 
   /** @internal */
   constructor(transport: Transport, options: ChannelOptions) {
@@ -127,6 +128,15 @@ export class Channel {
     this.#throttle.readOn();
     const timer = setTimeout(() => this.#end(new PeerGone('the peer is gone')), patience);
     await this.closed.finally(() => clearTimeout(timer));
+  }
+
+  /**
+   * @internal The peer is to be ended for what it did, and has a moment to go: until `finish()` nothing more is read of it, and
+   * no call of its is served any more.
+   */
+  hold(): void {
+    this.#held = true;
+    this.#throttle.hold();
   }
 
   /** @internal How the peer ended, once it is known: later PeerGone errors carry it. */
@@ -294,7 +304,8 @@ export class Channel {
       return;
     }
     if (rule.exchange && this.buffers.handle(frame)) return;
-    if (rule.calls) this.#calls.onFrame(frame);
+    if (rule.calls && this.#held) frame.discard(this.fds);
+    else if (rule.calls) this.#calls.onFrame(frame);
     else this.#inbox.deliver(frame);
   }
 

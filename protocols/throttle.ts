@@ -9,6 +9,7 @@ export class Throttle {
   readonly #inbox: { readonly full: boolean; readonly hasRoom: boolean };
   readonly #replies: { readonly repliesUnread: boolean };
   #paused = false;
+  #held = false;
   #released = false;
 
   constructor(
@@ -22,7 +23,7 @@ export class Throttle {
   }
 
   regulate(): void {
-    if (this.#released) return;
+    if (this.#released || this.#held) return;
     const stuck = this.#replies.repliesUnread;
     if (this.#paused) {
       if (stuck || !this.#inbox.hasRoom) return;
@@ -32,6 +33,14 @@ export class Throttle {
       this.#paused = true;
       this.#transport.pause();
     }
+  }
+
+  /** Reads nothing more, whoever waits for it, until `readOn()`. */
+  hold(): void {
+    if (this.#released || this.#held) return;
+    this.#held = true;
+    if (!this.#paused) this.#transport.pause();
+    this.#paused = true;
   }
 
   /** Reads on whatever waits. */

@@ -105,7 +105,7 @@ async function resolveGrant({ outside, kind, presence, within }: FileGrant): Pro
         : `${outside} is a directory; addDirectory() shows one with all that is in it`,
     );
   }
-  for (const { at } of resolved.links) await requireOwnLink(at);
+  for (const { at, uid } of resolved.links) requireOwnLink(at, Number(uid));
   const problem = problemOfOutside(resolved.path);
   if (problem !== undefined) throw new PlanError(`${outside} leads elsewhere: ${problem}`);
   const folders = await Promise.all(within.map(resolveIfPresent));
@@ -117,8 +117,7 @@ async function resolveGrant({ outside, kind, presence, within }: FileGrant): Pro
  * As the kernel has it for sticky folders (fs.protected_symlinks): a link that somebody else has made leads where they
  * want. A sandboxee of a root broker is somebody else; one of an ordinary user has the user's own ids.
  */
-async function requireOwnLink(link: string): Promise<void> {
-  const { uid } = await lstat(link);
+function requireOwnLink(link: string, uid: number): void {
   if (uid === 0 || uid === process.geteuid?.()) return;
   throw new PlanError(`${link} is a symlink that uid ${uid} has made, and could lead anywhere; name the real place`);
 }

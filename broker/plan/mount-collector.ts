@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../protocols/error-code.js';
 import { PlanError } from './errors.js';
@@ -18,6 +18,8 @@ export interface Resolved {
 interface Link {
   readonly at: string;
   readonly text: string;
+  /** Of the very link whose text this is. */
+  readonly uid: bigint;
 }
 
 /**
@@ -111,14 +113,15 @@ function followLinks(path: string): Resolved {
       continue;
     }
     const next = join(current, name);
-    const facts = lstatSync(next);
+    const facts = lstatSync(next, { bigint: true });
     if (!facts.isSymbolicLink()) {
       current = next;
       isDirectory = facts.isDirectory();
       continue;
     }
-    const text = readlinkSync(next);
-    links.push({ at: next, text });
+    const link = readLink(next, facts);
+    const { text } = link;
+    links.push(link);
     if (links.length > MOST_SYMLINKS)
       throw new PlanError(`${path} leads through more than ${MOST_SYMLINKS} symlinks; is it a loop?`);
     pending.unshift(...text.split('/'));
@@ -126,4 +129,13 @@ function followLinks(path: string): Resolved {
     isDirectory = true;
   }
   return { path: current, isDirectory, links };
+}
+
+/** Whoever may write to the folder can put another link, or something else, there between two looks. */
+function readLink(at: string, before: BigIntStats): Link {
+  const text = readlinkSync(at);
+  const after = lstatSync(at, { bigint: true });
+  const isSame = after.dev === before.dev && after.ino === before.ino && after.ctimeNs === before.ctimeNs;
+  if (!isSame) throw new PlanError(`${at} was changed while it was looked at`);
+  return { at, text, uid: before.uid };
 }

@@ -46,6 +46,8 @@ const PATIENCE_WITH_INIT = 100;
 const PATIENCE_WITH_GROUP = 20;
 /** Milliseconds: it waits for the kernel to end processes, which takes long where they have much memory. */
 const PATIENCE_WITH_LAUNCHER = 10_000;
+/** Milliseconds. */
+const UNWATCHED_ROUND = 10;
 const NO_USAGE: native.Usage = {
   userMs: 0,
   systemMs: 0,
@@ -264,14 +266,30 @@ export class LaunchedProcess {
   /** Reaps a process when it ends. The outer launcher's end tells nothing; pid 1's is the end of the tree. */
   #watch(pidfd: number): number {
     this.#watched.add(pidfd);
-    native.watchPidfd(pidfd, () => {
-      const wait = native.waitPidfd(pidfd);
-      if (wait && pidfd === this.#init) this.#usage = wait.usage;
-      this.#watched.delete(pidfd);
-      if (pidfd !== this.#init) closeSync(pidfd);
-      this.#settle();
-    });
+    try {
+      native.watchPidfd(pidfd, () => this.#reaped(pidfd, native.waitPidfd(pidfd)));
+    } catch {
+      this.#endUnwatched(pidfd);
+    }
     return pidfd;
+  }
+
+  #reaped(pidfd: number, wait: native.WaitStatus | null): void {
+    if (wait && pidfd === this.#init) this.#usage = wait.usage;
+    this.#watched.delete(pidfd);
+    if (pidfd !== this.#init) closeSync(pidfd);
+    this.#settle();
+  }
+
+  /** There was no fd for the copy that a watcher keeps: it comes to nothing, and is asked after until it is reaped. */
+  #endUnwatched(pidfd: number): void {
+    native.signalPidfd(pidfd, SIGKILL);
+    const timer = setInterval(() => {
+      const wait = native.waitPidfd(pidfd);
+      if (wait === null) return;
+      clearInterval(timer);
+      this.#reaped(pidfd, wait);
+    }, UNWATCHED_ROUND);
   }
 
   #settle(): void {

@@ -35,7 +35,9 @@ export class Stacks {
       release();
       return Promise.resolve(noStack(thread, 'stacks.violation is false'));
     }
-    const stacks = this.#ofViolation(thread, held).finally(release);
+    const stacks = this.#ofViolation(thread, held)
+      .catch((error: unknown) => [noStack(thread, messageOf(error))])
+      .finally(release);
     this.#last = stacks;
     return stacks.then(([first]) => first ?? noStack(thread, 'none was taken'));
   }
@@ -110,10 +112,13 @@ export class Stacks {
         onRead();
       });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return [...alreadyHeld.map(({ tid }) => tid), ...tids].map((tid) => noStack(tid, why));
+      return [...alreadyHeld.map(({ tid }) => tid), ...tids].map((tid) => noStack(tid, messageOf(error)));
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function load(): Promise<typeof collect> {

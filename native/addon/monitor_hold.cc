@@ -23,6 +23,12 @@ std::shared_ptr<ThreadHold> Monitor::Thread::Hold(const seccomp_notif& notificat
   // Where WAIT_KILLABLE_RECV is in force, a thread that waits for our answer stops for nothing but SIGKILL. So it is
   // answered, with an error: the stop that is already asked for comes before the next instruction of its own.
   const bool attached = hold->Await(ThreadHold::State::Attached, deadline);
+  // A hold goes by number. A caller that was killed meanwhile, by its siblings, has left its own to whoever comes next, on
+  // the whole machine; while it waits for an answer nobody else can have it.
+  if (!StillWaiting(notification.id)) {
+    hold->Forgo();
+    return nullptr;
+  }
   if (attached && hold->SomeAttached()) Answer(notification.id, EPERM);
   if (attached && hold->Await(ThreadHold::State::Settled, deadline)) return hold;
   hold->Release();

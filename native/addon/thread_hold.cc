@@ -108,7 +108,8 @@ void ThreadHold::Settle() {
     for (size_t index = 0; index < threads_.size(); index++) waiting = Collect(index) || waiting;
     if (!waiting || Clock::now() >= deadline) return;
     std::unique_lock<std::mutex> lock(mutex_);
-    if (released_) return;
+    // One that was seized and not stopped can only be killed.
+    if (released_ && !forgone_) return;
     changed_.wait_for(lock, kSettleRound);
   }
 }
@@ -144,7 +145,10 @@ bool ThreadHold::SomeLive() {
 
 void ThreadHold::LetGo() {
   // The end of this thread detaches, or kills, what is left; but it would lose the signals.
-  if (afterwards_ == Afterwards::Kill) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (afterwards_ == Afterwards::Kill && !forgone_) return;
+  }
   for (size_t index = 0; index < threads_.size(); index++) {
     if (stopped_[index]) ptrace(PTRACE_DETACH, threads_[index].tid, nullptr, long(signals_[index]));
   }
@@ -162,6 +166,13 @@ bool ThreadHold::Await(State state, Clock::time_point deadline) {
 
 void ThreadHold::Release() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  released_ = true;
+  changed_.notify_all();
+}
+
+void ThreadHold::Forgo() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  forgone_ = true;
   released_ = true;
   changed_.notify_all();
 }

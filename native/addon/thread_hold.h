@@ -49,6 +49,8 @@ class ThreadHold {
   const std::vector<HeldThread>& threads() const { return threads_; }
   // Idempotent.
   void Release();
+  // What is held is not what was meant: it goes on as if nothing had been, also where the others were to be killed.
+  void Forgo();
 
  private:
   ThreadHold() = default;
@@ -74,6 +76,7 @@ class ThreadHold {
   std::condition_variable changed_;
   State state_ = State::Starting;
   bool released_ = false;
+  bool forgone_ = false;
   bool someAttached_ = false;
 };
 

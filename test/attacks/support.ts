@@ -3,9 +3,13 @@ import { expect } from 'chai';
 import {
   dangerouslyAllowExecutableMemory,
   type Fd,
+  type LaunchOptions,
+  launch,
   type Policy,
   PolicyBuilder,
+  type ProgramOptions,
   policies,
+  program,
   type Result,
   type Sandboxee,
 } from '../../broker/index.js';
@@ -16,6 +20,7 @@ import {
   type SyscallName,
   syscallTable,
 } from '../../broker/policy/syscalls/index.js';
+import { attackProgram } from '../support/build.js';
 import { begin, type Kit, launchPuppet, perform } from '../support/puppet.js';
 
 export type Argument = number | bigint | string;
@@ -48,26 +53,59 @@ export const widest: Policy = new PolicyBuilder({ name: 'widest' })
   .allowSyscalls(...[...syscallTable(architecture).names()].filter((name) => whyRefusedAltogether(name) === undefined))
   .build();
 
-const preset = policies.node().build();
+/** Node's by the late mode, and that of a program in C that is filtered from its first instruction. */
+const presets = { late: policies.node().build(), exec: policies.staticBinary().build() };
 
-/** One test for each call, under the preset: it is reported in these words, and nothing of the sandboxee is left. */
+type Mode = keyof typeof presets;
+const MODES: readonly Mode[] = ['late', 'exec'];
+
+/** One test for each call and mode, under the preset: it is reported in these words, and nothing of the sandboxee is left. */
 export function itEnds(attacks: readonly ViolatingCall[]): void {
-  for (const attack of attacks) it(title(attack.call), () => expectViolation(attack, preset));
+  for (const mode of MODES) {
+    for (const attack of attacks) {
+      it(`${title(attack.call)}, ${mode}`, () => expectViolation(mode, attack, presets[mode]));
+    }
+  }
 }
 
 /** The same under the preset and under a policy that allows everything that can be allowed. */
 export function itAlwaysEnds(attacks: readonly ViolatingCall[]): void {
-  for (const attack of attacks) {
-    it(title(attack.call), async () => {
-      await expectViolation(attack, preset);
-      await expectViolation(attack, widest);
-    });
+  for (const mode of MODES) {
+    for (const attack of attacks) {
+      it(`${title(attack.call)}, ${mode}`, async () => {
+        await expectViolation(mode, attack, presets[mode]);
+        await expectViolation(mode, attack, widest);
+      });
+    }
   }
 }
 
-async function expectViolation({ call: [name, ...values], says }: ViolatingCall, policy: Policy): Promise<void> {
-  await using sandboxee = await launchPuppet({ policy });
+async function launchCall(mode: Mode, [name, ...values]: Call, policy: Policy): Promise<Sandboxee> {
+  if (mode === 'exec') return launchIntruder(['syscall', String(numberOf(name)), ...values.map(asWord)], { policy });
+  const sandboxee = await launchPuppet({ policy });
   await begin(sandboxee, makeCall, numberOf(name), ...values);
+  return sandboxee;
+}
+
+/** As test/native/intruder.c takes it. */
+function asWord(value: Argument): string {
+  if (typeof value !== 'string') return String(value);
+  return /^bytes:\d+$/.test(value) ? 'b:' : `s:${value}`;
+}
+
+/** test/native/intruder.c: what it tries, and with what. */
+export function launchIntruder(
+  args: readonly string[],
+  options: LaunchOptions,
+  executor: ProgramOptions = {},
+): Promise<Sandboxee> {
+  const intruder = program(attackProgram('intruder'), { ...executor, args });
+  return launch(intruder, { ...options, limits: { wallTime: 40_000, ...options.limits } });
+}
+
+async function expectViolation(mode: Mode, { call, says }: ViolatingCall, policy: Policy): Promise<void> {
+  await using sandboxee = await launchCall(mode, call, policy);
+  const [name] = call;
   const result = await violationOf(sandboxee);
   if (result.kind !== 'syscall') throw new Error(`a violation of kind ${result.kind}`);
   expect(result.syscall, policy.name).to.include({ name, number: numberOf(name) });
@@ -128,4 +166,14 @@ function parentOf(pid: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The error that a launch ends with. */
+export async function failureOf(launching: Promise<unknown>): Promise<Error> {
+  try {
+    await launching;
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('it did not fail');
 }

@@ -26,6 +26,24 @@ for (const { name, connect } of transports) {
       expect(await rejection(pair.broker.recvValue())).to.be.instanceOf(PeerGone);
     });
 
+    it('may be awaited with nothing more being received, until finish() takes in what is left', async () => {
+      pair.broker.hold();
+      const waiting = pair.broker.recvInt32();
+      let received = false;
+      void waiting.then(() => {
+        received = true;
+      });
+      await pair.sandboxee.sendInt32(1);
+      await settle();
+      expect(received).to.equal(false);
+      pair.sandboxee.close();
+      await settle();
+      expect(received).to.equal(false);
+      await pair.broker.finish(1000);
+      expect(await waiting).to.equal(1);
+      expect(await rejection(pair.broker.recvInt32())).to.be.instanceOf(PeerGone);
+    });
+
     it('rejects every receive that waits, and every later send', async () => {
       const waiting = [rejection(pair.broker.recvInt32()), rejection(pair.broker.recvFd())];
       pair.sandboxee.close();

@@ -20,7 +20,7 @@ let anything: Policy | undefined;
 
 /** A C program of test/native that may ask for whatever no policy can refuse. */
 export function launchProgram(
-  name: 'limits' | 'tree',
+  name: 'intruder' | 'limits' | 'tree',
   options: ProgramOptions = {},
   limits: Limits = {},
   signal?: AbortSignal,
