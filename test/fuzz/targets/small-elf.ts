@@ -1,3 +1,6 @@
+/** Where its frame descriptions are: a common record of 24 bytes, and one of a function. */
+export const EH_FRAME = 560;
+
 /** An ELF file of a page, with a loader, a library, sections, symbols and frame descriptions: all that is read of one. */
 export function smallElf(): Buffer {
   const file = Buffer.alloc(1600);
@@ -11,7 +14,7 @@ export function smallElf(): Buffer {
     strings: 400,
     symbols: 460,
     header: 520,
-    frames: 560,
+    frames: EH_FRAME,
     names: 700,
     sections: 800,
   };
