@@ -1,3 +1,4 @@
+import { callLimits } from '../../../protocols/calls/limits.js';
 import { Peer } from '../../../protocols/calls/peer.js';
 import { service } from '../../../protocols/calls/service.js';
 import { Fd } from '../../../protocols/fd.js';
@@ -10,6 +11,8 @@ import { HostileScript } from './hostile-script.js';
 
 const MOST_STEPS = 80;
 const LIMITS = { maxMessage: 8192, slab: 4096, receiveHighWater: 65_536, sendHighWater: 32_768, sendMax: 131_072 };
+/** For one message that is not there yet, and those of calls in flight. */
+const MOST_OPEN = callLimits.attached + callLimits.fds;
 /** Turns of the event loop in which all must have come to its end, once the channel is closed. */
 const TURNS_TO_END = 30;
 
@@ -49,6 +52,7 @@ class Session {
   readonly #script: HostileScript;
   /** What we wait for, by what it is. */
   readonly #pending = new Set<string>();
+  readonly #aborters: AbortController[] = [];
   #count = 0;
 
   constructor(choices: Choices) {
@@ -67,10 +71,6 @@ class Session {
         }
       },
     });
-    this.#hostile.transport.onBatch = (filled, passed) => {
-      for (const fd of passed ?? []) fds.close(fd);
-      return filled;
-    };
     this.#remote = this.#peer.connect(Everything);
     this.#script = new HostileScript(choices, this.#hostile);
   }
@@ -83,8 +83,10 @@ class Session {
       if (this.#choices.once(4)) await settle(1 + this.#choices.below(3));
       this.#checkUsage();
     }
-    await settle(6);
+    // An fd takes a turn.
+    await settle(this.#script.sent > 20 ? this.#script.sent : 6);
     this.#checkUsage();
+    mustHold(fds.open.size <= MOST_OPEN, `${fds.open.size} fds are held open`);
     if (this.#choices.once(2)) this.#hostile.transport.close();
     else comms.close();
     comms.close();
@@ -133,22 +135,28 @@ class Session {
     ]) {
       mustHold(used >= 0 && used <= limit, `${used} are in use where ${limit} may be`);
     }
-    mustHold(made.bytes.used >= 0 && served.bytes.used >= 0, 'less than nothing is in use');
+    for (const { calls, bytes, fds } of [made, served]) {
+      mustHold(bytes.used >= 0, 'less than nothing is in use');
+      mustHold(calls.used > 0 || bytes.used + fds.used === 0, 'what no call has is in use');
+    }
   }
 
-  /** What an app does meanwhile. */
+  /** What an app does meanwhile. Some of it, it gives up. */
   #ours(): void {
     const [choices, remote] = [this.#choices, this.#remote];
     const { fds } = this.#hostile;
-    const signal = choices.once(3) ? AbortSignal.abort(new Error('given up')) : undefined;
-    switch (choices.below(10)) {
+    const aborter = new AbortController();
+    const { signal } = aborter;
+    this.#aborters.push(aborter);
+    if (choices.once(8)) aborter.abort();
+    switch (choices.below(13)) {
       case 0:
         this.#wait('add', remote.add({ a: 1, b: 2 }, { signal }));
         break;
       case 1:
         this.#wait(
           'give',
-          remote.give().then(({ file }) => file.close()),
+          remote.give(undefined, { signal }).then(({ file }) => file.close()),
         );
         break;
       case 2:
@@ -157,17 +165,17 @@ class Session {
       case 3:
         this.#wait(
           'open',
-          remote.open({ prefix: 'p' }).then(({ store }) => this.#useStore(store)),
+          remote.open({ prefix: 'p' }, { signal }).then(({ store }) => this.#useStore(store)),
         );
         break;
       case 4:
         this.#wait('use', remote.use({ logger: service(Logger, { log: () => {} }), line: 'x' }));
         break;
       case 5:
-        this.#wait('count', this.#read(remote.count({ to: 9 }), choices.below(4)));
+        this.#wait('count', this.#read(remote.count({ to: 9 }, { signal }), choices.below(4)));
         break;
       case 6:
-        this.#wait('blobs', this.#read(remote.blobs({ size: 9 }), choices.below(4)));
+        this.#wait('blobs', this.#read(remote.blobs({ size: 9 }, { signal }), choices.below(4)));
         break;
       case 7:
         this.#wait('all', this.#read(remote.all, 1 + choices.below(3)));
@@ -177,11 +185,11 @@ class Session {
         if (choices.once(2)) listening[Symbol.dispose]();
         return;
       }
-      default: {
-        const aborter = new AbortController();
-        this.#wait('wait', remote.wait({ id: 1 }, { signal: aborter.signal }));
-        if (choices.once(2)) aborter.abort();
-      }
+      case 9:
+        this.#wait('wait', remote.wait({ id: 1 }, { signal }));
+        break;
+      default:
+        this.#aborters[choices.below(Math.min(200, this.#aborters.length + 1))]?.abort();
     }
   }
 

@@ -27,12 +27,34 @@ const OTHER_TAGS: readonly [number, ...number[]] = [
 export class HostileScript {
   readonly #choices: Choices;
   readonly #peer: HostilePeer;
+  /** What we were called, which can be answered. */
+  readonly #asked: { readonly id: number; readonly member: MemberShape }[] = [];
+  #received: Buffer = Buffer.alloc(0);
   #calls = 0;
   #bindings = 0;
+  sent = 0;
 
   constructor(choices: Choices, peer: HostilePeer) {
     this.#choices = choices;
     this.#peer = peer;
+    peer.transport.onBatch = (filled, passed) => {
+      for (const fd of passed ?? []) peer.fds.close(fd);
+      this.#read(peer.transport.slab.subarray(0, filled));
+      return filled;
+    };
+  }
+
+  #read(arrived: Buffer): void {
+    this.#received = Buffer.concat([this.#received, arrived]);
+    while (this.#received.length >= 12) {
+      const end = 12 + this.#received.readUInt32LE(4);
+      if (this.#received.length < end) return;
+      if (this.#received.readUInt32LE(0) === Tag.Call) {
+        const member = everything[this.#received.readUInt32LE(20)];
+        if (member !== undefined) this.#asked.push({ id: this.#received.readUInt32LE(12), member });
+      }
+      this.#received = this.#received.subarray(end);
+    }
   }
 
   /** One frame, or one with those that belong before it. */
@@ -69,10 +91,10 @@ export class HostileScript {
         break;
       case 12:
       case 13:
-        this.#answer(Tag.Return, choices.pick(nonEmpty(everything)));
+        this.#answer(Tag.Return);
         break;
       case 14:
-        this.#answer(Tag.Item, choices.pick(nonEmpty(everything)));
+        this.#answer(Tag.Item);
         break;
       case 15:
         this.#fail();
@@ -113,9 +135,14 @@ export class HostileScript {
     this.#message(Tag.Call, head, member === undefined ? nothing : sampleOf(member.input, choices));
   }
 
-  #answer(tag: number, member: MemberShape): void {
-    const value = this.#choices.once(4) ? nothing : sampleOf(member.output, this.#choices);
-    this.#message(tag, words(1 + this.#choices.below(12)), value);
+  #answer(tag: number): void {
+    const choices = this.#choices;
+    const asked = this.#asked[choices.below(Math.min(200, this.#asked.length + 1))];
+    const isKnown = asked !== undefined && !choices.once(8);
+    const { id, member } = isKnown ? asked : { id: choices.below(12), member: choices.pick(nonEmpty(everything)) };
+    const isEnd = tag === Tag.Return && member.kind === 'stream';
+    const value = isEnd || choices.once(8) ? nothing : sampleOf(member.output, choices);
+    this.#message(tag, words(id), value);
   }
 
   #event(): void {
@@ -157,6 +184,7 @@ export class HostileScript {
     const { fds } = this.#peer;
     for (let each = 0; each < count; each++) {
       const facts = this.#choices.once(8) ? { mode: 0o040000 } : {};
+      this.sent += 1;
       this.#peer.frame(Tag.AttachFd, undefined, [fds.make(facts)]);
     }
   }
@@ -185,6 +213,7 @@ export class HostileScript {
   }
 
   #frame(tag: number, payload: Buffer): void {
+    this.sent += 1;
     this.#peer.frame(tag, payload);
   }
 
