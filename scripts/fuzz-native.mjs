@@ -3,6 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -15,6 +16,13 @@ export const nativeTargets = [
   { name: 'filter-program', harness: 'filter-program.cc', sources: ['addon/filter_program.cc'], most: 2048 },
 ];
 
+/** Of the launcher and the client, and of the addons. */
+const INCLUDES = [
+  'native',
+  'native/include',
+  path.resolve(process.execPath, '../../include/node'),
+  JSON.parse(createRequire(import.meta.url)('node-addon-api').include),
+].map((folder) => `-I${folder}`);
 const FLAGS = ['-g', '-O1', '-Wall', '-Wextra', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all'];
 
 /** Undefined, or why native targets cannot be built here. */

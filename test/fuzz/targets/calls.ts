@@ -11,8 +11,6 @@ import { HostileScript } from './hostile-script.js';
 
 const MOST_STEPS = 80;
 const LIMITS = { maxMessage: 8192, slab: 4096, receiveHighWater: 65_536, sendHighWater: 32_768, sendMax: 131_072 };
-/** For one message that is not there yet, and those of calls in flight. */
-const MOST_OPEN = callLimits.attached + callLimits.fds;
 /** Turns of the event loop in which all must have come to its end, once the channel is closed. */
 const TURNS_TO_END = 30;
 
@@ -86,7 +84,9 @@ class Session {
     // An fd takes a turn.
     await settle(this.#script.sent > 20 ? this.#script.sent : 6);
     this.#checkUsage();
-    mustHold(fds.open.size <= MOST_OPEN, `${fds.open.size} fds are held open`);
+    // Of one message that is not there yet, and of calls in flight.
+    const most = callLimits.attached + this.#peer.usage().served.fds.used;
+    mustHold(fds.open.size <= most, `${fds.open.size} fds are held open, where ${most} may be`);
     if (this.#choices.once(2)) this.#hostile.transport.close();
     else comms.close();
     comms.close();
