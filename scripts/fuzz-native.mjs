@@ -52,16 +52,7 @@ function build(name, { harness, sources }, { c, cpp, sanitizers, more }) {
   const objects = [...files, ...more].map((file, index) => {
     const object = path.join(buildFolder, `${name}.${index}.o`);
     const [compiler, standard] = file.endsWith('.cc') ? [cpp, 'gnu++17'] : [c, 'gnu11'];
-    run(compiler, [
-      ...FLAGS,
-      `-std=${standard}`,
-      `-fsanitize=${sanitizers}`,
-      '-Inative/include',
-      '-c',
-      file,
-      '-o',
-      object,
-    ]);
+    run(compiler, [...FLAGS, `-std=${standard}`, `-fsanitize=${sanitizers}`, ...INCLUDES, '-c', file, '-o', object]);
     return object;
   });
   run(isCpp ? cpp : c, [`-fsanitize=${sanitizers}`, ...objects, '-o', program]);
