@@ -91,13 +91,13 @@ export class HostileScript {
         break;
       case 12:
       case 13:
-        this.#answer(Tag.Return);
+        this.#answer();
         break;
       case 14:
-        this.#answer(Tag.Item);
+        this.#answer();
         break;
       case 15:
-        this.#fail();
+        this.#answer();
         break;
       case 16:
         this.#event();
@@ -135,14 +135,21 @@ export class HostileScript {
     this.#message(Tag.Call, head, member === undefined ? nothing : sampleOf(member.input, choices));
   }
 
-  #answer(tag: number): void {
+  /** Mostly to a call that was made and waits, since any other answer ends the channel. */
+  #answer(): void {
     const choices = this.#choices;
-    const asked = this.#asked[choices.below(Math.min(200, this.#asked.length + 1))];
-    const isKnown = asked !== undefined && !choices.once(8);
-    const { id, member } = isKnown ? asked : { id: choices.below(12), member: choices.pick(nonEmpty(everything)) };
-    const isEnd = tag === Tag.Return && member.kind === 'stream';
-    const value = isEnd || choices.once(8) ? nothing : sampleOf(member.output, choices);
-    this.#message(tag, words(id), value);
+    if (choices.once(32)) {
+      this.#message(Tag.Return, words(choices.below(12)), nothing);
+      return;
+    }
+    const [asked] = this.#asked.splice(choices.below(Math.max(1, Math.min(200, this.#asked.length))), 1);
+    if (asked === undefined) return;
+    const { id, member } = asked;
+    const isItem = member.kind === 'stream' && !choices.once(4);
+    if (isItem || choices.once(32)) this.#asked.push(asked);
+    if (isItem) this.#message(Tag.Item, words(id), sampleOf(member.output, choices));
+    else if (choices.once(6)) this.#fail(id);
+    else this.#message(Tag.Return, words(id), member.kind === 'stream' ? nothing : sampleOf(member.output, choices));
   }
 
   #event(): void {
@@ -161,11 +168,8 @@ export class HostileScript {
     this.#frame(Tag.Refused, Buffer.concat([head, Buffer.from([this.#choices.below(4)]), Buffer.from(description)]));
   }
 
-  #fail(): void {
-    const payload = Buffer.concat([
-      words(1 + this.#choices.below(12)),
-      Buffer.from([this.#choices.below(8), this.#choices.once(3) ? 0xff : 0]),
-    ]);
+  #fail(id: number): void {
+    const payload = Buffer.concat([words(id), Buffer.from([this.#choices.below(8), this.#choices.once(3) ? 0xff : 0])]);
     this.#frame(Tag.Fail, Buffer.concat([payload, this.#choices.bytes(this.#choices.below(4))]));
   }
 
