@@ -14,6 +14,21 @@ export const nativeTargets = [
   { name: 'plan', harness: 'plan.c', sources: ['launcher/plan.c'], most: 4096 },
   { name: 'comms-client', harness: 'comms-client.c', sources: [], most: 1024 },
   { name: 'filter-program', harness: 'filter-program.cc', sources: ['addon/filter_program.cc'], most: 2048 },
+  {
+    name: 'ring',
+    harness: 'ring.cc',
+    sources: [
+      'addon/chunk_queue.cc',
+      'addon/receive.cc',
+      'addon/release_inline.cc',
+      'addon/ring.cc',
+      'addon/ring_link.cc',
+      'addon/ring_memory.cc',
+      'addon/ring_records.cc',
+      'addon/send_queue.cc',
+    ],
+    most: 4096,
+  },
 ];
 
 /** Of the launcher and the client, and of the addons. */

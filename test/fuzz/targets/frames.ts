@@ -68,7 +68,7 @@ function parse(stream: Buffer, role: Role, phase: Phase, fdCount: number, sizes:
   const fds = new FakeFds();
   const slab = Buffer.alloc(SLAB);
   const found: string[] = [];
-  const intake = new Intake(slab, MOST_MESSAGE, role, phase, fds, (frame) => {
+  const intake = new Intake({ slab }, MOST_MESSAGE, role, phase, fds, (frame) => {
     mustHold(frame.length <= Math.max(MOST_MESSAGE, 70_000), `a frame of ${frame.length} bytes was taken`);
     found.push(`${frame.tag}:${frame.hasFd}:${frame.copyOut().toString('hex')}`);
     frame.discard(fds);
