@@ -8,6 +8,7 @@ import { packageRoot } from './corpus.js';
 
 interface NativeTarget {
   readonly name: string;
+  readonly needsClang?: boolean;
 }
 
 interface Builder {
@@ -26,7 +27,7 @@ function filesIn(folder: string): readonly string[] {
 }
 
 /** The system's own compiler and sanitizers, so that what was found once is tried where there is no clang as well. */
-for (const target of nativeTargets) {
+for (const target of nativeTargets.filter(({ needsClang }) => needsClang !== true)) {
   describe(`the fuzzed native part ${target.name}`, function () {
     this.timeout(60_000);
     leakGate();
