@@ -1,79 +1,98 @@
-// Runs the fuzzers, each for a while from its kept corpus: `npm run fuzz -- --seconds 60 [name…]`. What breaks one is left in
-// native/build/fuzz, and becomes a named test. `--keep` adds what was found to be new to the corpus.
+// Fuzzes: npm run fuzz -- [--seconds N] [--target NAME] [--seed S] [--keep]
+//
+// --seconds  of each target (10)
+// --target   one of those that `--list` prints; all of them otherwise
+// --seed     the same seed makes the same inputs, as far as the time goes (a new one, which is printed)
+// --keep     puts the inputs that reach all that was reached in the place of test/fuzz/corpus/<target>
+//
+// Exit status 1: there is a find. Its input is left in native/build/fuzz/finds, to become a test of its own.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildFolder, buildNative, nativeTargets, whyNotNative } from './fuzz-native.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
-const native = path.join(root, 'native');
-const output = path.join(native, 'build', 'fuzz');
-const corpora = path.join(root, 'test', 'fuzz', 'corpus');
-
-/** libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer. Sources are of native/. */
-const LIBFUZZER = [
-  {
-    name: 'ring',
-    sources: [
-      'fuzz/ring.cc',
-      'addon/chunk_queue.cc',
-      'addon/receive.cc',
-      'addon/release_inline.cc',
-      'addon/ring.cc',
-      'addon/ring_link.cc',
-      'addon/ring_memory.cc',
-      'addon/ring_records.cc',
-      'addon/send_queue.cc',
-    ],
+const { targets } = await import(path.join(root, 'dist/test/fuzz/targets.js'));
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    target: { type: 'string' },
+    seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 0x7ffffffe)) },
+    keep: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
   },
-];
-
-/** Each is run by `run(seconds, keep)`, which returns whether it held. */
-const fuzzers = LIBFUZZER.map(({ name, sources }) => ({
-  name,
-  run: (seconds, keep) => libFuzzer(name, sources, seconds, keep),
-}));
-
-const { values, positionals } = parseArgs({
-  options: { seconds: { type: 'string', default: '30' }, keep: { type: 'boolean', default: false } },
-  allowPositionals: true,
 });
-const seconds = Number(values.seconds);
-if (!Number.isInteger(seconds) || seconds < 1) fail(`--seconds ${values.seconds}: give a whole number from 1`);
-const chosen = fuzzers.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-if (chosen.length === 0) fail(`there are only ${fuzzers.map(({ name }) => name).join(', ')}`);
-for (const { name, run } of chosen) {
-  if (!run(seconds, values.keep)) fail(`${name} broke: see ${path.relative(root, output)}`);
+const all = [
+  ...targets.map(({ name }) => ({ name, run: () => runScript(name) })),
+  ...nativeTargets.map((target) => ({ name: target.name, run: () => runNative(target) })),
+];
+const chosen = values.target === undefined ? all : all.filter(({ name }) => name === values.target);
+
+if (values.list) console.log(all.map(({ name }) => name).join('\n'));
+else if (chosen.length === 0) fail(`there is no target '${values.target}': ${all.map(({ name }) => name).join(', ')}`);
+else if (!(Number(values.seconds) > 0)) fail(`--seconds ${values.seconds}: give a number above 0`);
+else for (const { run } of chosen) run();
+
+function runScript(name) {
+  const program = path.join(root, 'dist/test/fuzz/run.js');
+  const { status } = spawnSync(
+    process.execPath,
+    [program, name, values.seconds, values.seed, ...(values.keep ? ['keep'] : [])],
+    { stdio: 'inherit' },
+  );
+  if (status !== 0) process.exitCode = 1;
 }
 
-function libFuzzer(name, sources, duration, keep) {
-  const binary = path.join(output, name);
-  const found = path.join(output, `${name}-found`);
-  const corpus = path.join(corpora, name);
-  for (const folder of [found, corpus]) mkdirSync(folder, { recursive: true });
-  const headers = path.resolve(process.execPath, '../../include/node');
-  const addonApi = JSON.parse(createRequire(import.meta.url)('node-addon-api').include);
-  const flags = ['-std=gnu++17', '-g', '-O1', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=undefined'];
-  const includes = [native, headers, addonApi].map((folder) => `-I${folder}`);
-  const build = spawnSync('clang++', [...flags, ...includes, ...sources, '-o', binary], {
-    cwd: native,
-    encoding: 'utf8',
-  });
-  if (build.error?.code === 'ENOENT') fail('there is no clang++ (Debian: clang)');
-  if (build.status !== 0) fail(`clang++ failed on ${name}\n${build.stderr}`);
-  const limits = [`-max_total_time=${duration}`, '-timeout=10', '-rss_limit_mb=512', '-max_len=4096'];
-  // New inputs go to the first folder.
-  const folders = keep ? [corpus] : [found, corpus];
-  const run = spawnSync(binary, [...limits, `-artifact_prefix=${output}/${name}-`, ...folders], { encoding: 'utf8' });
-  const summary = run.stderr.match(/Done \d+ runs in \d+ second\(s\)/)?.[0];
-  if (run.status !== 0) console.error(run.stderr.slice(-8000));
-  console.log(`fuzz ${name}: ${summary ?? `status ${run.status ?? run.signal}`}`);
-  return run.status === 0 && existsSync(binary);
+function runNative(target) {
+  const why = whyNotNative();
+  if (why !== undefined) {
+    console.log(`${target.name}: skipped: ${why}`);
+    return;
+  }
+  const program = buildNative(target);
+  const [kept, finds] = [path.join(root, 'test/fuzz/corpus', target.name), path.join(buildFolder, 'finds')];
+  const grown = mkdtempSync(path.join(tmpdir(), 'sallyport-fuzz-'));
+  for (const folder of [kept, finds]) mkdirSync(folder, { recursive: true });
+  const options = [
+    `-max_len=${target.most}`,
+    '-timeout=15',
+    '-rss_limit_mb=2048',
+    `-artifact_prefix=${finds}/${target.name}-`,
+  ];
+  const { status, stderr } = spawnSync(
+    program,
+    [
+      ...options,
+      `-max_total_time=${Math.ceil(Number(values.seconds))}`,
+      `-seed=${values.seed}`,
+      '-print_final_stats=1',
+      grown,
+      kept,
+    ],
+    { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
+  );
+  const executions = /number_of_executed_units: (\d+)/.exec(stderr)?.[1] ?? '?';
+  const blocks = [...stderr.matchAll(/cov: (\d+)/g)].at(-1)?.[1] ?? '?';
+  console.log(`${target.name}: ${executions} inputs, ${blocks} blocks, seed ${values.seed}`);
+  if (status !== 0) fail(`${target.name}: FIND, in ${finds} (seed ${values.seed})\n${stderr.slice(-6000)}`);
+  else if (values.keep) merge(program, kept, grown);
+  rmSync(grown, { recursive: true, force: true });
+}
+
+/** The fewest of both that reach the same, in the place of what was kept. */
+function merge(program, kept, grown) {
+  const old = mkdtempSync(path.join(tmpdir(), 'sallyport-fuzz-'));
+  spawnSync(program, ['-merge=1', old, kept, grown]);
+  rmSync(kept, { recursive: true, force: true });
+  mkdirSync(kept, { recursive: true });
+  spawnSync('cp', [...readdirSync(old).map((name) => path.join(old, name)), kept]);
+  rmSync(old, { recursive: true, force: true });
 }
 
 function fail(message) {
-  console.error(`fuzz: ${message}`);
-  process.exit(1);
+  console.error(message);
+  process.exitCode = 1;
 }

@@ -2,7 +2,7 @@
 import { parseValue } from './constants.js';
 import { describeValue } from './describe.js';
 import { RequestError } from './errors.js';
-import { argumentShapes } from './syscalls/arguments.js';
+import { argumentShapes, pathArgument } from './syscalls/arguments.js';
 import { type Architecture, isSyscallName, type SyscallName } from './syscalls/index.js';
 
 /** A syscall, with as many of its arguments as are known. */
@@ -58,11 +58,20 @@ function withArgument(request: ExplainRequest, index: number, text: string, arch
   const { args = [] } = request;
   const value = text.trim();
   if (value === '_' || value === '') return request;
+  const isPath = pathArgument(request.syscall) === index;
   const quoted = /^"(.*)"$/s.exec(value);
-  if (quoted !== null) return { ...request, path: (quoted[1] ?? '').replace(/\\(["\\])/g, '$1') };
+  // Other text, a second path or what is written, is something that no filter sees.
+  if (quoted !== null && !isPath) return request;
   const numbers = Array.from({ length: Math.max(args.length, index + 1) }, (_, at) => args[at]);
-  numbers[index] = numberOf(value, arch);
-  return { ...request, args: numbers };
+  numbers[index] = quoted === null ? numberOf(value, arch) : undefined;
+  if (quoted !== null) return { ...request, args: numbers, path: unescaped(quoted[1] ?? '') };
+  const { path, ...rest } = request;
+  return path === undefined || isPath ? { ...rest, args: numbers } : { ...rest, args: numbers, path };
+}
+
+/** As `describeRequest` writes it, which is as JSON does. */
+function unescaped(text: string): string {
+  return text.replace(/\\(?:u([0-9a-f]{4})|(["\\bfnrt]))/g, (written) => String(JSON.parse(`"${written}"`)));
 }
 
 function numberOf(text: string, arch: Architecture): bigint {

@@ -8,6 +8,8 @@ const HEADER = 12;
 const ENTRY = 8;
 /** Of tables that are gone through one by one. */
 const MOST_UNINDEXED = 16 * 1024 * 1024;
+/** Int32, as a linker's own index has it. */
+const LARGEST = 0x7fffffff;
 
 /** Where each function starts and where its description is, in order. */
 export interface FrameIndex {
@@ -39,7 +41,8 @@ async function indexOfAll(file: ElfFile): Promise<FrameIndex | undefined> {
   const found: [start: number, description: number][] = [];
   for (let at = 0; at + HEADER <= bytes.length; at += bytes.readUInt32LE(at) + 4) {
     const isDescription = bytes.readUInt32LE(at + 4) !== 0;
-    if (isDescription) found.push([at + 8 + bytes.readInt32LE(at + 8), at]);
+    const start = at + 8 + bytes.readInt32LE(at + 8);
+    if (isDescription && start <= LARGEST) found.push([start, at]);
     if (bytes.readUInt32LE(at) === 0) break;
   }
   found.sort(([one], [other]) => one - other);

@@ -54,7 +54,10 @@ export class TrustedFiles implements AsyncDisposable {
     const elf = await ElfFile.read(handle);
     if (elf === undefined) return;
     const fingerprint = `${identity} ${size} ${mtimeNs}`;
-    this.#byIdentity.set(identity, { path, elf, tables: await FrameTables.of(elf), fingerprint, isProgram });
+    // At once, so that whatever comes of its tables it is closed.
+    const file = { path, elf, tables: undefined, fingerprint, isProgram };
+    this.#byIdentity.set(identity, file);
+    this.#byIdentity.set(identity, { ...file, tables: await FrameTables.of(elf) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -110,6 +110,13 @@ describe('what is wrong with a document', () => {
     expect(problemsIn(value)[0]).to.include('nested deeper than 64');
   });
 
+  it('is told in time, however long it is, on one line or on many', () => {
+    for (const separator of [',', ',\n']) {
+      const text = `[${Array.from({ length: 300_000 }, () => '1').join(separator)}]`;
+      expect(() => Policy.parse(text)).to.throw(PolicyError, 'a list is not a policy');
+    }
+  });
+
   it('is a key that comes twice, which JSON.parse would pass over', () => {
     expect(problemsIn('{ "rules": [],\n  "rules": ["allowRead"] }')).to.deep.equal([
       '/: it is no JSON: line 2, column 3: the key "rules" is there twice',

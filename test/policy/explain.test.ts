@@ -137,6 +137,18 @@ describe('explain()', () => {
     expect(node.explain('uname arg0=-1').request).to.equal('uname(0xffffffffffffffff)');
     expect(node.explain('open("/x", , 0644)').request).to.equal('open("/x", _, 0644)');
   });
+
+  it('reads the path of a call as it shows it, control characters included', () => {
+    const request = 'open("/a\\n\\u0000\\\\\\"", _, _)';
+    expect(node.explain(request).request).to.equal(request);
+  });
+
+  it('takes no text for the path but that of the argument which is it', () => {
+    expect(node.explain('rename("/from", "/to")').request).to.equal('rename("/from", _)');
+    expect(node.explain('write(1, "/etc/localtime", 14)').request).to.equal('write(1, _, 14)');
+    expect(node.explain('open path=7 path="/x"').request).to.equal('open("/x", _, _)');
+    expect(node.explain('open path="/x" path=7').request).to.equal('open(0x7, _, _)');
+  });
 });
 
 describe('overview()', () => {

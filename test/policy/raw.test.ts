@@ -41,6 +41,30 @@ describe('raw BPF', () => {
     expect(say(builder, 'read', 1)).to.deep.equal(NOTIFY);
   });
 
+  it('refuses a program whose accumulator could hold more than anybody can look at', () => {
+    const doubling = Array.from({ length: 30 }, (_, bit) => [
+      `if A & ${2 ** bit} goto clear${bit} else keep${bit}`,
+      `clear${bit}: and ${~(1 << bit)}`,
+      `keep${bit}: and -1`,
+    ]);
+    const program = [
+      'load arg0.low',
+      ...doubling.flat(),
+      'if A == 1 goto out',
+      'return ALLOW',
+      'out: return ERRNO EPERM',
+    ];
+    expect(problem(program.join('\n'))).to.contain('the accumulator can hold too many things');
+  });
+
+  it('refuses a program of more tests in a row than the stack has room for, and takes any number of other lines', () => {
+    const tests = Array.from({ length: 4000 }, (_, value) => `if A == ${value} goto out`);
+    const masks = Array.from({ length: 4000 }, () => 'and 0xff');
+    const around = (lines: string[]): string => ['load arg0.low', ...lines, 'out: return ALLOW'].join('\n');
+    expect(problem(around(tests))).to.contain('more than 1000 tests come one after the other');
+    expect(problem(around(masks))).to.equal(undefined);
+  });
+
   it('allows mprotect of one page with exactly PROT_READ|PROT_WRITE', () => {
     const builder = on(
       'mprotect',

@@ -51,6 +51,13 @@ type Accumulator =
   | { readonly text: string; readonly value: number }
   | { readonly text: string; readonly argument: number; readonly half: 'low' | 'high'; readonly mask: number };
 
+/**
+ * Of a way through the program, and of all ways: a mask that is put on or not doubles what the accumulator can hold
+ * behind it, and a few lines of that would be read for hours.
+ */
+const MOST_TESTS = 1000;
+const MOST_STATES = 16_384;
+
 /** Follows the program with the arguments unknown. Every place is read once for all that the accumulator can hold. */
 class Reader {
   readonly #operations: readonly Operation[];
@@ -64,40 +71,54 @@ class Reader {
     this.#architecture = architecture;
   }
 
-  from(at: number, accumulator: Accumulator): Rule {
+  /** @param tests how many were made on the way here */
+  from(start: number, given: Accumulator, tests = 0): Rule {
+    let [at, accumulator] = [start, given];
+    for (;;) {
+      const operation = this.#operations[at];
+      if (operation === undefined) return pass();
+      switch (operation.kind) {
+        case 'next':
+          return pass();
+        case 'return':
+          return operation.action;
+        case 'goto':
+          at = operation.target;
+          break;
+        case 'load':
+          accumulator = this.#load(operation.word);
+          at += 1;
+          break;
+        case 'and':
+          accumulator = and(accumulator, operation.mask);
+          at += 1;
+          break;
+        case 'if':
+          return this.#tested(operation, at, accumulator, tests);
+      }
+    }
+  }
+
+  #tested(operation: Extract<Operation, { kind: 'if' }>, at: number, accumulator: Accumulator, tests: number): Rule {
     const key = `${at} ${accumulator.text}`;
     const known = this.#read.get(key);
     if (known !== undefined) return known;
-    const rule = this.#from(at, accumulator);
+    const { line, says, yes, no } = operation;
+    if (says !== 'A' && says !== accumulator.text) {
+      throw new BadRawProgram(line, `the accumulator holds ${accumulator.text} here, not ${says}`);
+    }
+    if (tests === MOST_TESTS) throw new BadRawProgram(line, `more than ${MOST_TESTS} tests come one after the other`);
+    if (this.#read.size === MOST_STATES) {
+      throw new BadRawProgram(
+        line,
+        `the accumulator can hold too many things: ${MOST_STATES} tests of one are the most`,
+      );
+    }
+    const condition = compare(accumulator, operation.test, operation.value);
+    const way = (target: number): Rule => this.from(target, accumulator, tests + 1);
+    const rule = typeof condition === 'boolean' ? way(condition ? yes : no) : choose(condition, way(yes), way(no));
     this.#read.set(key, rule);
     return rule;
-  }
-
-  #from(at: number, accumulator: Accumulator): Rule {
-    const operation = this.#operations[at];
-    if (operation === undefined) return pass();
-    switch (operation.kind) {
-      case 'next':
-        return pass();
-      case 'return':
-        return operation.action;
-      case 'goto':
-        return this.from(operation.target, accumulator);
-      case 'load':
-        return this.from(at + 1, this.#load(operation.word));
-      case 'and':
-        return this.from(at + 1, and(accumulator, operation.mask));
-      case 'if': {
-        const { says, yes, no } = operation;
-        if (says !== 'A' && says !== accumulator.text) {
-          throw new BadRawProgram(operation.line, `the accumulator holds ${accumulator.text} here, not ${says}`);
-        }
-        const condition = compare(accumulator, operation.test, operation.value);
-        if (condition === true) return this.from(yes, accumulator);
-        if (condition === false) return this.from(no, accumulator);
-        return choose(condition, this.from(yes, accumulator), this.from(no, accumulator));
-      }
-    }
   }
 
   #load(word: string): Accumulator {

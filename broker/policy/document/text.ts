@@ -34,9 +34,13 @@ class Parser {
   readonly #text: string;
   readonly #lines = new Map<string, number>();
   #at = 0;
+  /** Of the last value, and where that line ends: to count from the start for each would take the square of the text. */
+  #line = 1;
+  #lineEnd: number;
 
   constructor(text: string) {
     this.#text = text;
+    this.#lineEnd = this.#endOfLine(0);
   }
 
   document(): JsonText {
@@ -49,7 +53,7 @@ class Parser {
   #value(path: string, depth: number): Json {
     this.#skipSpace();
     if (depth > DEEPEST) this.#fail(`it is nested deeper than ${DEEPEST}`);
-    this.#lines.set(path, this.#position().line);
+    this.#lines.set(path, this.#lineHere());
     if (this.#take('{')) return this.#object(path, depth);
     if (this.#take('[')) return this.#list(path, depth);
     const scalar = this.#match(STRING) ?? this.#match(NUMBER) ?? this.#match(WORD);
@@ -123,6 +127,16 @@ class Parser {
   #fail(problem: string, at = this.#at): never {
     const { line, column } = this.#position(at);
     throw new JsonTextError(line, column, problem);
+  }
+
+  #lineHere(): number {
+    for (; this.#lineEnd < this.#at; this.#lineEnd = this.#endOfLine(this.#lineEnd + 1)) this.#line += 1;
+    return this.#line;
+  }
+
+  #endOfLine(from: number): number {
+    const end = this.#text.indexOf('\n', from);
+    return end < 0 ? Infinity : end;
   }
 
   #position(at = this.#at): { readonly line: number; readonly column: number } {

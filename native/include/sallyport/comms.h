@@ -144,6 +144,16 @@ static inline bool sallyport_send_frame(struct sallyport_comms *comms, uint32_t 
     return true;
 }
 
+/* A frame has one fd. Room for one is rounded up, and so has room for two: whatever comes is closed but for the last. */
+static inline void sallyport_keep_last(struct sallyport_comms *comms, const unsigned char *fds, size_t size)
+{
+    for (; size >= sizeof(int); fds += sizeof(int), size -= sizeof(int)) {
+        if (comms->passed >= 0)
+            close(comms->passed);
+        memcpy(&comms->passed, fds, sizeof comms->passed);
+    }
+}
+
 /* Exactly `size` bytes, and the fd that came with them, where there is one. */
 static inline bool sallyport_read(struct sallyport_comms *comms, void *bytes, uint64_t size)
 {
@@ -164,11 +174,8 @@ static inline bool sallyport_read(struct sallyport_comms *comms, void *bytes, ui
         if (got <= 0)
             return false;
         const struct cmsghdr *found = CMSG_FIRSTHDR(&message);
-        if (found != NULL && found->cmsg_type == SCM_RIGHTS && found->cmsg_len == CMSG_LEN(sizeof(int))) {
-            if (comms->passed >= 0)
-                close(comms->passed);
-            memcpy(&comms->passed, CMSG_DATA(found), sizeof comms->passed);
-        }
+        if (found != NULL && found->cmsg_type == SCM_RIGHTS)
+            sallyport_keep_last(comms, CMSG_DATA(found), found->cmsg_len - CMSG_LEN(0));
         at += got;
         size -= (uint64_t)got;
     }
