@@ -15,10 +15,14 @@ export interface Measured {
 
 /**
  * Runs the variants in turn, `rounds` times, the order turned about each round. Machines are noisy and their speed drifts:
- * only ratios within a round mean anything. The first variant is the baseline.
+ * only ratios within a round mean anything. Gives each variant's figures, round by round.
  */
-export async function alternate(variants: readonly Variant[], rounds: number, warmUps = 2): Promise<Measured[]> {
-  const figures = new Map<string, number[]>(variants.map(({ name }) => [name, []]));
+export async function inTurn<Figure>(
+  variants: readonly { readonly name: string; readonly run: () => Promise<Figure> }[],
+  rounds: number,
+  warmUps: number,
+): Promise<ReadonlyMap<string, readonly Figure[]>> {
+  const figures = new Map<string, Figure[]>(variants.map(({ name }) => [name, []]));
   for (let round = -warmUps; round < rounds; round += 1) {
     const order = round % 2 === 0 ? variants : variants.toReversed();
     for (const { name, run } of order) {
@@ -26,6 +30,12 @@ export async function alternate(variants: readonly Variant[], rounds: number, wa
       if (round >= 0) figures.get(name)?.push(figure);
     }
   }
+  return figures;
+}
+
+/** The first variant is the baseline. */
+export async function alternate(variants: readonly Variant[], rounds: number, warmUps = 2): Promise<Measured[]> {
+  const figures = await inTurn(variants, rounds, warmUps);
   const baseline = figures.get(variants[0]?.name ?? '') ?? [];
   return variants.map(({ name }) => {
     const own = figures.get(name) ?? [];

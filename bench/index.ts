@@ -1,14 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { benchComms } from './comms.js';
 import { benchFilter } from './filter.js';
+import { benchIpc, type IpcOptions } from './ipc/index.js';
+import { PEERS } from './ipc/result.js';
 import { benchKill } from './kill.js';
 import { benchLaunch } from './launch.js';
 import { benchRing } from './ring.js';
 import { benchRun } from './run.js';
 
 const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
+
+const ROWS = ['round-trip', 'pipelined', 'one-way', 'bulk'] as const;
 
 const program = new Command('bench').description('Measures Sallyport against its peers, in alternation, in one run');
 
@@ -39,6 +43,19 @@ program
   );
 
 program
+  .command('ipc')
+  .description('typed calls from 8 B to 1 MiB, and 64 MiB through shared memory, against what else there is')
+  .option('--rows <list>', ROWS.join(', '), listOf(ROWS), [...ROWS])
+  .option('--sizes <list>', 'bytes, at most 1 MiB', sizes, [8, 256, 4096, 65536, 1048576])
+  .option('--cpus <list>', '1: both processes on one CPU; 2: each on its own', listOf(['1', '2']), ['1', '2'])
+  .option('--peers <list>', PEERS.join(', '), listOf(PEERS), [...PEERS])
+  .option('--rounds <n>', 'rounds', Number, 7)
+  .option('--json <file>', 'write the results there as well')
+  .action(({ cpus, ...options }: Omit<IpcOptions, 'placements'> & { cpus: readonly ('1' | '2')[] }) =>
+    benchIpc({ ...options, placements: cpus.map((count) => (count === '1' ? 'one-cpu' : 'two-cpus')) }),
+  );
+
+program
   .command('filter')
   .description('what a filter costs: a syscall, a workload, its compilation')
   .option('--rounds <n>', 'rounds', Number, 16)
@@ -60,6 +77,23 @@ program
   .action(({ rounds }: { rounds: number }) => benchRun(rounds));
 
 await program.parseAsync();
+
+function listOf<const T extends string>(known: readonly T[]): (list: string) => T[] {
+  return (list) =>
+    list.split(',').map((word) => {
+      const found = known.find((name) => name === word);
+      if (found === undefined) throw new InvalidArgumentError(`Use some of ${known.join(', ')}, separated by commas.`);
+      return found;
+    });
+}
+
+function sizes(list: string): number[] {
+  return list.split(',').map((word) => {
+    const size = Number(word);
+    if (Number.isInteger(size) && size > 0 && size <= 2 ** 20) return size;
+    throw new InvalidArgumentError('Use whole numbers of bytes from 1 to 1048576, separated by commas.');
+  });
+}
 
 /** Children inherit the affinity. */
 function againOnOneCpu(): number {

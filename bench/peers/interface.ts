@@ -1,0 +1,21 @@
+import { defineInterface, t } from 'sallyport/protocols';
+
+const MiB = 1024 * 1024;
+export const LARGEST_BUFFER = 64 * MiB;
+
+const fields = { id: t.uint32(), name: t.string({ max: 64 }), data: t.bytes({ max: MiB }) };
+const size = t.uint32({ min: 1, max: LARGEST_BUFFER });
+
+/** What the sandboxee serves. */
+export const Bench = defineInterface('bench@1', {
+  echo: t.method({ input: fields, output: fields }),
+  messages: t.stream({
+    input: { size, count: t.uint32() },
+    item: t.record(fields),
+    window: 256,
+    windowBytes: 4 * MiB,
+  }),
+  /** A buffer of the pool, filled. */
+  writable: t.method({ input: { size }, output: { buffer: t.sharedBuffer('writable') } }),
+  unsafe: t.method({ input: { size }, output: { buffer: t.sharedBuffer('unsafe') } }),
+});

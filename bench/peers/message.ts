@@ -1,0 +1,62 @@
+/** What the peers that pass whole objects send. An answer comes to all but `sink`, in the order of the questions. */
+export interface Message {
+  readonly kind: 'echo' | 'sink' | 'sync' | 'bulk';
+  readonly id: number;
+  readonly name: string;
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** Of the buffer to make, for `bulk`. */
+  readonly size: number;
+  readonly transfer: boolean;
+}
+
+export const NAME = 'message-name';
+/** A Buffer: JSON makes something else of a Uint8Array. */
+const NOTHING = Buffer.alloc(0);
+const BYTE = 7;
+
+/** The other side's part. */
+export function answer(message: Message): Message | undefined {
+  if (message.kind === 'sink') return undefined;
+  return message.kind === 'bulk' ? { ...message, data: filled(message.size) } : message;
+}
+
+export function filled(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(size).fill(BYTE);
+}
+
+export function fill(bytes: Uint8Array): void {
+  bytes.fill(BYTE);
+}
+
+const sources = new Map<number, Buffer<ArrayBuffer>>();
+
+/** Made once for each size. */
+export function source(size: number): Buffer<ArrayBuffer> {
+  let found = sources.get(size);
+  if (found === undefined) {
+    found = Buffer.from(filled(size).buffer);
+    sources.set(size, found);
+  }
+  return found;
+}
+
+export function message(kind: Message['kind'], data: Uint8Array<ArrayBuffer> = NOTHING, size = data.length): Message {
+  return { kind, id: 1, name: NAME, data, size, transfer: false };
+}
+
+/** Reads every byte of what `filled` made, which holds a multiple of 16 bytes. Throws where it is anything else. */
+export function verify(bytes: Uint8Array, size: number): void {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const words = new Int32Array(aligned.buffer, aligned.byteOffset, size / 4);
+  let [a, b, c, d] = [0, 0, 0, 0];
+  // Four sums, so that no addition waits for the one before it.
+  for (let i = 0; i < words.length; i += 4) {
+    a = (a + (words[i] ?? 0)) | 0;
+    b = (b + (words[i + 1] ?? 0)) | 0;
+    c = (c + (words[i + 2] ?? 0)) | 0;
+    d = (d + (words[i + 3] ?? 0)) | 0;
+  }
+  const expected = Math.imul(size / 4, BYTE * 0x01010101);
+  if (bytes.length !== size || ((a + b + c + d) | 0) !== expected)
+    throw new Error(`not the ${size} bytes that were due`);
+}

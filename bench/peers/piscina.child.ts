@@ -1,0 +1,3 @@
+import { answer } from './message.js';
+
+export default answer;
