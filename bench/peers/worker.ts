@@ -9,7 +9,7 @@ const script = new URL('./worker.child.js', import.meta.url);
 export function workerPeer(passing: 'copy' | 'transfer'): Peer<'worker-copy' | 'worker-transfer'> {
   const worker = new Worker(script);
   const { carrier, arrived, gone } = messenger(
-    (message) => worker.postMessage(message, message.transfer ? [message.data.buffer] : []),
+    (message) => worker.postMessage(message, message.transfer && message.data.length > 0 ? [message.data.buffer] : []),
     async () => {
       await worker.terminate();
     },
