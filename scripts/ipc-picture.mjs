@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * docs/ipc.svg from what `npm run bench -- ipc --json FILE` wrote: node scripts/ipc-picture.mjs FILE [OUTPUT]
- * One panel for each row and placement that it has: how many times better than each peer, by payload, on a logarithmic scale.
+ * A column for each placement, a panel for each row: how many times better than each peer, by payload, on a logarithmic scale.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { argv } from 'node:process';
@@ -16,7 +16,7 @@ const PEERS = new Map([
 ]);
 const PANELS = [
   ['round-trip', 'call', 'a call and its answer'],
-  ['round-trip', 'callSync', 'bytes there and back, the sandboxee blocked meanwhile'],
+  ['round-trip', 'callSync', 'bytes, the sandboxee blocked meanwhile'],
   ['pipelined', 'call', 'calls, many in flight'],
   ['one-way', 'call', 'items of a stream'],
   ['bulk', 'copy-out', '64 MiB of shared memory, copied out'],
@@ -25,13 +25,15 @@ const PANELS = [
 const PLACEMENTS = { 'two-cpus': 'two CPUs', 'one-cpu': 'one CPU' };
 
 const WIDTH = 1000;
-const LEFT = 110;
-const RIGHT = 60;
+/** Each placement has a column, in it room for the payloads on the left and for a bar's figure on the right. */
+const COLUMN = 490;
+const LEFT = 70;
+const RIGHT = 45;
 const BAR = 9;
 const GROUP_GAP = 8;
 const PANEL_GAP = 46;
 /** Ratios at the two ends of the scale. */
-const LEAST = 0.1;
+const LEAST = 0.01;
 const MOST = 1000;
 
 const [, , file, output = 'docs/ipc.svg'] = argv;
@@ -40,23 +42,24 @@ const results = JSON.parse(readFileSync(file, 'utf8'));
 
 const shapes = [];
 let y = legend(24);
-for (const [placement, where] of Object.entries(PLACEMENTS)) {
-  for (const [row, variant, what] of PANELS) {
+for (const [row, variant, what] of PANELS) {
+  const ends = Object.entries(PLACEMENTS).map(([placement, where], column) => {
     const found = results.filter((r) => r.row === row && r.variant === variant && r.placement === placement);
-    if (found.length > 0) y = panel(`${what}, ${where}`, found, y + PANEL_GAP);
-  }
+    return found.length > 0 ? panel(`${what}, ${where}`, found, y + PANEL_GAP, 15 + column * COLUMN) : y;
+  });
+  y = Math.max(...ends);
 }
 writeFileSync(output, document(y + 30));
 
-function x(ratio) {
+function x(ratio, origin) {
   const clamped = Math.min(MOST, Math.max(LEAST, ratio));
   const share = Math.log(clamped / LEAST) / Math.log(MOST / LEAST);
-  return LEFT + share * (WIDTH - LEFT - RIGHT);
+  return origin + LEFT + share * (COLUMN - LEFT - RIGHT);
 }
 
 function legend(top) {
-  text(20, top, 'Sallyport: how many times faster than', 'title');
-  let at = 20;
+  text(15, top, 'Sallyport: how many times faster than', 'title');
+  let at = 15;
   for (const [label, colour] of PEERS.values()) {
     shapes.push(`<rect x="${at}" y="${top + 13}" width="10" height="10" fill="${colour}"/>`);
     text(at + 15, top + 22, label);
@@ -65,13 +68,13 @@ function legend(top) {
   return top + 22;
 }
 
-function panel(title, found, top) {
-  text(20, top - 8, title, 'title');
+function panel(title, found, top, origin) {
+  text(origin, top - 8, title, 'title');
   let at = top + 6;
   const bars = [];
   for (const { payload, ratios } of found) {
     const peers = [...PEERS].filter(([peer]) => Number.isFinite(ratios[peer]));
-    text(LEFT - 10, at + (peers.length * BAR) / 2 + 4, size(payload), 'end');
+    text(origin + LEFT - 10, at + (peers.length * BAR) / 2 + 4, size(payload), 'end');
     for (const [peer, [, colour]] of peers) {
       bars.push([at, ratios[peer], colour]);
       at += BAR;
@@ -80,11 +83,13 @@ function panel(title, found, top) {
   }
   for (let mark = LEAST; mark <= MOST; mark *= 10) {
     const kind = Math.abs(mark - 1) < 1e-9 ? 'one' : 'grid';
-    shapes.push(`<line class="${kind}" x1="${fix(x(mark))}" x2="${fix(x(mark))}" y1="${top}" y2="${at}"/>`);
-    text(x(mark), at + 12, `${Number(mark.toPrecision(1))}×`, 'middle');
+    shapes.push(
+      `<line class="${kind}" x1="${fix(x(mark, origin))}" x2="${fix(x(mark, origin))}" y1="${top}" y2="${at}"/>`,
+    );
+    text(x(mark, origin), at + 12, `${Number(mark.toPrecision(1))}×`, 'middle');
   }
   for (const [barTop, ratio, colour] of bars) {
-    const [from, to] = [x(1), x(ratio)].sort((a, b) => a - b);
+    const [from, to] = [x(1, origin), x(ratio, origin)].sort((a, b) => a - b);
     const width = fix(Math.max(1, to - from));
     shapes.push(`<rect x="${fix(from)}" y="${barTop}" width="${width}" height="${BAR - 2}" fill="${colour}"/>`);
     text(to + 4, barTop + BAR - 2, `${Number(ratio.toPrecision(2))}×`, 'small');
