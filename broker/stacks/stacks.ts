@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { ifThere, ProcessView } from '../process/process-view.js';
 import type * as collect from './collect.js';
@@ -78,15 +77,6 @@ export class Stacks {
     return this.#take(this.#tasks(), DUMP_TIME);
   }
 
-  /** A thread that was taken for dead while its process lives is asked once more. */
-  async #hold(tids: readonly number[], time: number): ReturnType<typeof hold> {
-    const first = await hold(tids, time);
-    const isLost = first.held.some(({ errno }) => errno === constants.errno.ESRCH);
-    if (!isLost || !this.#view.exists()) return first;
-    first.release();
-    return hold(tids, time);
-  }
-
   /** The main thread first; none where the process is gone. */
   #tasks(): number[] {
     try {
@@ -116,7 +106,7 @@ export class Stacks {
   ): Promise<ThreadStack[]> {
     try {
       const { collectStacks } = await load();
-      const { held, release } = await this.#hold(tids, time);
+      const { held, release } = await hold(tids, time);
       return await collectStacks(this.#view, this.#program, [...alreadyHeld, ...held], () => {
         release();
         onRead();

@@ -33,7 +33,10 @@ Fate FateOf(pid_t tid, int* code) {
   *code = info.si_status;
   if (info.si_pid != 0) return Fate::Stopped;
   if (waitid(P_PID, id_t(tid), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) return Fate::Dead;
-  return info.si_pid == 0 ? Fate::Running : Fate::Dead;
+  // A tracer is told of a stop whatever it asks for (wait_task_stopped() of the kernel): one that came between the two looks
+  // is no end, and the next look finds it.
+  const bool hasEnded = info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+  return info.si_pid != 0 && hasEnded ? Fate::Dead : Fate::Running;
 }
 
 }  // namespace
