@@ -7,7 +7,13 @@ import * as native from '../../native/broker.js';
 import { leakGate } from '../support/leak-gate.js';
 import { COMMAND } from './support.js';
 
-/** A user at a terminal, in which `sallyport run` is the session's only program. */
+/**
+ * The session outlives the command, as a user's does: with the end of a session the kernel hangs its terminal up, and what was
+ * written last may never be read.
+ */
+const SESSION = '"$@"; echo "(ended $?)"; read -r _';
+
+/** A user at a terminal. */
 class User {
   readonly #own: number;
   readonly #reader: ReadStream;
@@ -18,7 +24,8 @@ class User {
   constructor(...args: readonly string[]) {
     const [own, theirs] = native.openTerminal(0);
     this.#own = own;
-    const command = ['--ctty', '--wait', process.execPath, COMMAND, 'run', '--', ...args];
+    const shell = ['--ctty', '--wait', 'sh', '-c', SESSION, 'sh'];
+    const command = [...shell, process.execPath, COMMAND, 'run', '--', ...args];
     this.#child = spawn('setsid', command, { stdio: [theirs, theirs, theirs], env: { ...process.env, TERM: 'dumb' } });
     closeSync(theirs);
     this.#reader = new ReadStream(own);
@@ -31,12 +38,16 @@ class User {
 
   /** Until it has written that; what came before is forgotten. */
   async sees(text: string): Promise<void> {
+    await this.#until(text);
+    this.#text = this.#text.slice(this.#text.indexOf(text) + text.length);
+  }
+
+  async #until(text: string): Promise<void> {
     while (!this.#text.includes(text)) {
       await new Promise<void>((resolve) => {
         this.#heard = resolve;
       });
     }
-    this.#text = this.#text.slice(this.#text.indexOf(text) + text.length);
   }
 
   types(text: string): void {
@@ -47,8 +58,12 @@ class User {
     native.setWindowSize(this.#own, rows, columns);
   }
 
-  async ends(): Promise<number | null> {
-    const [code] = await once(this.#child, 'exit');
+  async ends(): Promise<number> {
+    await this.sees('(ended ');
+    await this.#until(')');
+    const code = Number.parseInt(this.#text, 10);
+    this.types('\n');
+    await once(this.#child, 'exit');
     return code;
   }
 
