@@ -74,8 +74,11 @@ class User {
   }
 }
 
-/** Says when it is in the foreground, in letters that its command line does not have. */
-const LONG = `sh -c 'echo u""p; exec sleep 1000'`;
+/**
+ * Says that it is there in letters that its command line does not have. Not a shell: between the fork and the exec of what it
+ * starts dash loses a SIGINT, anywhere.
+ */
+const LONG = `perl -e '$| = 1; print "u"."p\\n"; sleep 1000'`;
 
 describe('sallyport run in a terminal', () => {
   leakGate();
@@ -128,7 +131,7 @@ describe('sallyport run in a terminal', () => {
   });
 
   it('Ctrl-C ends a program that does not care for it', async () => {
-    const user = at('sh', '-c', 'echo ready; sleep 1000');
+    const user = at('perl', '-e', '$| = 1; print "ready\\n"; sleep 1000');
     await user.sees('ready');
     user.types('\x03');
     await user.sees('sallyport: ended by SIGINT');

@@ -13,7 +13,7 @@ import {
 import { syscallNumber } from '../../broker/policy/index.js';
 import { attackProgram } from '../support/build.js';
 import { leakGate } from '../support/leak-gate.js';
-import { demandedTier } from '../support/tier.js';
+import { demandedTier, isUserInBase } from '../support/tier.js';
 
 const { PROT } = linux;
 const { arg } = rule;
@@ -147,6 +147,7 @@ describe('what a policy decides of a program', () => {
       );
       const [uid, gid] = text.trim().split(' ').map(Number);
       if (process.getuid?.() === 0) expect(uid).to.be.at.least(1_000_000).and.equal(gid);
+      else if (isUserInBase) expect([uid, gid]).to.deep.equal([process.getuid?.(), process.getgid?.()]);
       else expect([uid, gid]).to.deep.equal([1000, 1000]);
     });
   });
