@@ -73,6 +73,11 @@ export interface NativeEndpoint {
    * ECONNRESET when the peer is gone. Any other error fails this call alone, with nothing of it sent (ETOOMANYREFS).
    */
   write(bytes: Uint8Array, fds: number[]): number;
+  /**
+   * The first `length` bytes, as `write` would, but a peer that sleeps is not woken: a `write` must follow, of nothing at the
+   * least. Into a ring, this is no system call.
+   */
+  publish(bytes: Uint8Array, length: number): number;
   /** Blocks until the queue and this are sent; throws ETIMEDOUT. -1 waits for ever. Only a sandboxee's addon has it. */
   writeSync(bytes: Uint8Array, fds: number[], timeoutMs: number): void;
   /** Blocks for one batch, which goes through `onBatch`. False at the timeout. Only a sandboxee's addon has it. */

@@ -61,6 +61,10 @@ export class EndpointTransport implements Transport {
     return this.endpoint.write(bytes, fds);
   }
 
+  publish(bytes: Uint8Array, length: number): number {
+    return this.endpoint.publish(bytes, length);
+  }
+
   readonly pull = (target: Uint8Array, from: number, to: number): number => this.endpoint.pull(target, from, to);
 
   get ring(): RingCarrier {

@@ -9,6 +9,13 @@ import { KiB } from './units.js';
 
 const CAPACITY = 64 * KiB;
 
+/**
+ * Bytes in hand that are published before the end of the turn, where that is no system call: a peer that is awake works on the
+ * first messages of a batch while this side makes the others.
+ */
+const EAGER = 2 * KiB;
+
+const nothing = Buffer.alloc(0);
 const accepted: Promise<void> = Promise.resolve();
 
 /**
@@ -27,6 +34,9 @@ export class Outbox {
     this.tryFlush();
   };
   #used = 0;
+  #eagerAt = Number.POSITIVE_INFINITY;
+  /** Published, and a peer that sleeps does not know yet. */
+  #isUntold = false;
   #queued = 0;
   #position = 0;
   #scheduled = false;
@@ -114,6 +124,11 @@ export class Outbox {
     }
   }
 
+  /** Whether the transport can publish at next to no cost, as into shared memory. */
+  set isEager(isEager: boolean) {
+    this.#eagerAt = isEager && this.#transport.publish !== undefined ? EAGER : Number.POSITIVE_INFINITY;
+  }
+
   /** Schedules the write. The promise is pending while more is queued than the high-water mark. */
   accept(): Promise<void> {
     if (!this.#scheduled && this.#used > 0) {
@@ -121,6 +136,7 @@ export class Outbox {
       // Not queueMicrotask: Node makes an async resource of each.
       accepted.then(this.#flushTask);
     }
+    if (this.#used >= this.#eagerAt) this.#publish();
     const { sendHighWater } = this.#limits;
     if (this.queued <= sendHighWater) return accepted;
     this.#queued = this.#transport.queued;
@@ -130,10 +146,10 @@ export class Outbox {
   }
 
   flush(): void {
-    if (this.#used === 0) return;
     const size = this.#used;
+    if (size === 0 && !this.#isUntold) return;
     this.#used = 0;
-    this.#write(this.bytes.subarray(0, size), []);
+    this.#write(size === 0 ? nothing : this.bytes.subarray(0, size), []);
   }
 
   /** Where nobody waits for the outcome: the channel is told by onFailure, and rejects whoever sends from here on. */
@@ -177,7 +193,19 @@ export class Outbox {
     return at;
   }
 
+  #publish(): void {
+    const size = this.#used;
+    this.#used = 0;
+    this.#isUntold = true;
+    try {
+      this.#queued = this.#transport.publish?.(this.bytes, size) ?? 0;
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  }
+
   #write(bytes: Uint8Array, fds: number[]): void {
+    this.#isUntold = false;
     try {
       if (!this.#blocking) {
         this.#queued = this.#transport.write(bytes, fds);

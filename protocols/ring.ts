@@ -87,6 +87,7 @@ export class RingUpgrade {
     this.#offered = true;
     this.#outbox.frameWithFd(Tag.RingOffer, payload, fd, this.#fds);
     this.#carrier.writeRing();
+    this.#outbox.isEager = true;
   }
 
   /** Of RingOffer and RingAnswer. */
@@ -108,13 +109,17 @@ export class RingUpgrade {
     if (carrier === undefined || fd === undefined) return;
     carrier.readRing();
     carrier.writeRing();
+    this.#outbox.isEager = true;
   }
 
   #answered(answer: number): void {
     if (!this.#offered || answer > 1) throw new ProtocolError('the peer answered an offer that nobody made');
     this.#offered = false;
     if (answer === 1) this.#carrier?.readRing();
-    else this.#carrier?.dropRing();
+    else {
+      this.#carrier?.dropRing();
+      this.#outbox.isEager = false;
+    }
   }
 
   /** Undefined, and the fd closed, where this process has no room for it: the socket does as well. */

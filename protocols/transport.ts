@@ -34,6 +34,8 @@ export interface Transport {
    * ETOOMANYREFS fails this write alone, with nothing of it sent.
    */
   write(bytes: Uint8Array, fds: number[]): number;
+  /** The first `length` bytes, for a peer that is awake: a `write` must follow, of nothing at the least. */
+  publish?(bytes: Uint8Array, length: number): number;
   /** Both directions: the peer reads what was sent and then the end. */
   shutdown(): void;
   /** Drops what is queued. Idempotent. */

@@ -38,6 +38,7 @@ Napi::Function Endpoint::Define(Napi::Env env, const Methods& more) {
       InstanceMethod("start", &Endpoint::Start),         InstanceMethod("pause", &Endpoint::Pause),
       InstanceMethod("resume", &Endpoint::Resume),       InstanceMethod("ref", &Endpoint::RefLoop),
       InstanceMethod("unref", &Endpoint::UnrefLoop),     InstanceMethod("write", &Endpoint::Write),
+      InstanceMethod("publish", &Endpoint::Publish),
       InstanceMethod("mapRing", &Endpoint::MapRing),     InstanceMethod("writeRing", &Endpoint::WriteRing),
       InstanceMethod("readRing", &Endpoint::ReadRing),   InstanceMethod("dropRing", &Endpoint::DropRing),
       InstanceMethod("pull", &Endpoint::Pull),
@@ -127,17 +128,30 @@ void Endpoint::UnrefLoop(const Napi::CallbackInfo&) {
 Napi::Value Endpoint::Write(const Napi::CallbackInfo& info) {
   // First of all, so that they are closed whatever is wrong with the rest.
   OwnedFds fds = TakeFdsArgument(info[1], "fds");
-  Submit(info.Env(), std::move(fds), info[0]);
+  Submit(info.Env(), std::move(fds), BytesArgument(info[0], "bytes"));
+  if (WritesRing()) ring_->Ring(fd_);
+  AfterWriting();
+  return Napi::Number::New(info.Env(), double(QueuedBytes()));
+}
+
+Napi::Value Endpoint::Publish(const Napi::CallbackInfo& info) {
+  Bytes bytes = BytesArgument(info[0], "bytes");
+  bytes.length = size_t(IntegerArgument(info[1], "length", 0, int64_t(bytes.length)));
+  Submit(info.Env(), OwnedFds(), bytes);
+  return Napi::Number::New(info.Env(), double(QueuedBytes()));
+}
+
+void Endpoint::AfterWriting() {
+  // Else at its end.
+  if (turning_) return;
   if (ReadsRing()) {
     NoteTraffic();
     SettleRing();
   }
   UpdatePolling();
-  return Napi::Number::New(info.Env(), double(QueuedBytes()));
 }
 
-void Endpoint::Submit(Napi::Env env, OwnedFds fds, const Napi::Value& value) {
-  const Bytes bytes = BytesArgument(value, "bytes");
+void Endpoint::Submit(Napi::Env env, OwnedFds fds, const Bytes& bytes) {
   ThrowIfClosed(env);
   if (sendError_ != 0) throw SystemError(env, sendError_, "sendmsg");
   if (bytes.length == 0) {

@@ -53,6 +53,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   void RefLoop(const Napi::CallbackInfo& info);
   void UnrefLoop(const Napi::CallbackInfo& info);
   Napi::Value Write(const Napi::CallbackInfo& info);
+  Napi::Value Publish(const Napi::CallbackInfo& info);
   void WriteSync(const Napi::CallbackInfo& info);
   Napi::Value ReceiveSync(const Napi::CallbackInfo& info);
   Napi::Value Queued(const Napi::CallbackInfo& info);
@@ -67,14 +68,18 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   void OnPoll(int status, int events) override;
   void OnWake() override;
   void OnEnvironmentEnd() override;
+  void EndTurn();
 
   // Sends or queues; throws where write() does.
-  void Submit(Napi::Env env, OwnedFds fds, const Napi::Value& bytes);
+  void Submit(Napi::Env env, OwnedFds fds, const Bytes& bytes);
+  void AfterWriting();
   void FlushQueued();
   // 0, EAGAIN where something is left, or a fatal errno.
   int FlushAll(size_t budget);
   short SendingEvents() const;
   void ReadWithinBudget();
+  // And what comes next where the peer is at it.
+  void ReadThisTurn();
   // At most as much as the turn allows.
   Gathered Gather();
   Gathered GatherRing();
@@ -97,6 +102,10 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   void SettleRing();
   // Whether nothing is left to do on this turn.
   bool SpinOnce();
+  // Whether bytes come before `end`, or soon.
+  bool AnswersSoon(uint64_t end);
+  // Looks from `now` on. Whether bytes have come; if not, `now` is at or after `end`.
+  bool LooksFor(uint64_t& now, uint64_t end);
   void NoteTraffic();
   bool MaySpin(uint64_t now);
   // Waits as Spin says. True: bytes came.
@@ -143,6 +152,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   bool ended_ = false;
   bool closed_ = false;
   bool delivering_ = false;
+  // The loop has called us, and all is settled when that is over.
+  bool turning_ = false;
   bool wakeRequested_ = false;
   bool holdsSelf_ = false;
   // Found, and not yet reported since data or a pause comes first.

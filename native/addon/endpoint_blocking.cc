@@ -65,7 +65,8 @@ void Endpoint::WriteSync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   OwnedFds fds = TakeFdsArgument(info[1], "fds");
   const Deadline deadline(IntegerArgument(info[2], "timeoutMs", -1, INT_MAX));
-  Submit(env, std::move(fds), info[0]);
+  Submit(env, std::move(fds), BytesArgument(info[0], "bytes"));
+  if (WritesRing()) ring_->Ring(fd_);
   while (QueuedBytes() > 0) {
     if (!WaitFor(env, fd_, SendingEvents(), deadline)) {
       UpdatePolling();

@@ -10,6 +10,8 @@
 
 namespace sallyport {
 
+// Nanoseconds. To turn the loop takes longer than a peer that is at it takes to answer; everybody else waits meanwhile.
+constexpr uint64_t kTurn = 50'000;
 // After so many a batch is delivered, so that whoever is asked to hold them can say stop before there are many more.
 constexpr size_t kEnoughFds = 32;
 
@@ -28,6 +30,7 @@ void Endpoint::OnPoll(int status, int events) {
   const Napi::HandleScope scope(Env());
   // close() in a callback lets go of the last reference; this one lasts until we are done.
   [[maybe_unused]] const Napi::Value self = Value();
+  turning_ = true;
   try {
     // With an error condition (the peer reset the connection) what was received before can still be read.
     const bool failing = status < 0;
@@ -35,13 +38,12 @@ void Endpoint::OnPoll(int status, int events) {
     if (QueuedBytes() > 0 && ReadsRing()) {
       FlushQueued();
     } else if (!queue_.empty() && (failing || (events & UV_WRITABLE) != 0)) FlushQueued();
-    if (Reading() && (failing || (events & UV_READABLE) != 0 || sendError_ != 0 || ReadsRing())) ReadWithinBudget();
+    if (Reading() && (failing || (events & UV_READABLE) != 0 || sendError_ != 0 || ReadsRing())) ReadThisTurn();
   } catch (const Napi::Error& error) {
     ended_ = true;
     ReportUncaught(error);
   }
-  SettleRing();
-  UpdatePolling();
+  EndTurn();
 }
 
 void Endpoint::OnWake() {
@@ -49,16 +51,22 @@ void Endpoint::OnWake() {
   const Napi::HandleScope scope(Env());
   [[maybe_unused]] const Napi::Value self = Value();
   wakeRequested_ = false;
+  turning_ = true;
   try {
     if (ReadsRing() && !ring_->empty()) FlushQueued();
     if (Reading() && filled_ > 0 && (!ReadsRing() || std::exchange(reoffer_, false))) {
       DeliverFromLoop(OwnedFds(), kStatusOpen);
     }
-    if (Reading()) ReadWithinBudget();
+    if (Reading()) ReadThisTurn();
   } catch (const Napi::Error& error) {
     ended_ = true;
     ReportUncaught(error);
   }
+  EndTurn();
+}
+
+void Endpoint::EndTurn() {
+  turning_ = false;
   SettleRing();
   UpdatePolling();
 }
@@ -80,6 +88,16 @@ void Endpoint::FlushQueued() {
 int Endpoint::FlushAll(size_t budget) {
   const int error = queue_.Flush(fd_, budget);
   return error == 0 && WritesRing() ? ring_->Flush(fd_, budget) : error;
+}
+
+void Endpoint::ReadThisTurn() {
+  ReadWithinBudget();
+  if (!ReadsRing()) return;
+  const uint64_t end = Spin::Now() + kTurn;
+  while (AnswersSoon(end)) {
+    const Napi::HandleScope scope(Env());
+    ReadWithinBudget();
+  }
 }
 
 void Endpoint::ReadWithinBudget() {

@@ -148,19 +148,29 @@ void Endpoint::SettleRing() {
 
 bool Endpoint::SpinOnce() {
   if (closed_ || !ReadsRing() || !Reading() || !ring_->empty()) return false;
-  const uint64_t start = Spin::Now();
-  uint64_t now = start;
-  while (now - start < kSpinStep) {
+  uint64_t now = Spin::Now();
+  if (LooksFor(now, now + kSpinStep) || !MaySpin(now)) return false;
+  poll_->Wake();
+  return true;
+}
+
+bool Endpoint::AnswersSoon(uint64_t end) {
+  if (closed_ || !Reading() || !ring_->empty() || pendingEnd_ != kStatusOpen) return false;
+  uint64_t now = Spin::Now();
+  return now < end && MaySpin(now) && LooksFor(now, std::min(end, now + kSpinStep));
+}
+
+bool Endpoint::LooksFor(uint64_t& now, uint64_t end) {
+  const uint64_t start = now;
+  while (now < end) {
     for (uint32_t looks = 0; looks < kLooksPerClock; looks++) {
-      if (!ring_->LooksEmpty()) return false;
+      if (!ring_->LooksEmpty()) return true;
       Spin::Relax();
     }
     now = Spin::Now();
   }
   spin_.Spend(now - start);
-  if (!MaySpin(now)) return false;
-  poll_->Wake();
-  return true;
+  return false;
 }
 
 bool Endpoint::SpinForBytes() {

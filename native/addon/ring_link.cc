@@ -45,6 +45,11 @@ int RingLink::Submit(int socket, const uint8_t* bytes, size_t length, OwnedFds f
   return error;
 }
 
+// The peer that does not read its socket has something to read there already; one that is gone is found out by reading.
+void RingLink::Ring(int socket) {
+  if (reading_ && writer_.TakeSleeping()) SendRecord(socket, kDoorbell, OwnedFds());
+}
+
 int RingLink::Flush(int socket, size_t budget) {
   size_t spent = 0;
   while (!queue_.empty()) {
@@ -54,6 +59,7 @@ int RingLink::Flush(int socket, size_t budget) {
     const int error = Push(socket, front.data(), front.left(), front.fds, pushed);
     if (pushed > 0) queue_.Advance(pushed);
     spent += pushed;
+    Ring(socket);
     if (error != 0) return error;
   }
   return 0;
@@ -84,8 +90,7 @@ int RingLink::Push(int socket, const uint8_t* bytes, size_t length, OwnedFds& fd
     writer_.Put(bytes + pushed, count);
     writer_.Publish();
     pushed += count;
-    // The peer that does not read its socket has something to read there already; one that is gone is found out by reading.
-    if (writer_.TakeSleeping()) SendRecord(socket, kDoorbell, OwnedFds());
+    if (pushed < length) Ring(socket);
   }
   return 0;
 }

@@ -30,8 +30,9 @@ class RingLink {
   bool writing() const { return writing_; }
   bool reading() const { return reading_; }
 
-  // As SendQueue's. EPROTO: the peer broke the ring.
+  // As SendQueue's. EPROTO: the peer broke the ring. A peer that sleeps is rung by Ring() alone.
   int Submit(int socket, const uint8_t* bytes, size_t length, OwnedFds fds);
+  void Ring(int socket);
   int Flush(int socket, size_t budget);
   size_t queued() const { return queue_.queued(); }
   bool empty() const { return queue_.empty(); }

@@ -109,6 +109,28 @@ describe('endpoint: rings', () => {
     b.close();
   });
 
+  it('carry what is published to a reader that is awake, and to one that sleeps with the next write', async () => {
+    const [a, b] = ringPair();
+    const bytes = pattern(CAPACITY);
+    a.endpoint.write(bytes.subarray(0, 10), []);
+    await b.until(10);
+    for (let at = 10; at < bytes.length; at += 1000) {
+      const part = bytes.subarray(at, at + 1000);
+      a.endpoint.publish(bytes.subarray(at), part.length);
+    }
+    await turns(5);
+    expect(b.byteCount).to.equal(10);
+    a.endpoint.write(Buffer.alloc(0), []);
+    await b.until(bytes.length);
+    expect(b.received.equals(bytes)).to.equal(true);
+    expect(errorOf(() => a.endpoint.publish(bytes, bytes.length + 1))).to.be.instanceOf(RangeError);
+    expect(errorOf(() => a.endpoint.publish('text' as never, 1))).to.be.instanceOf(TypeError);
+    expect(errorOf(() => a.endpoint.publish(bytes, -1))).to.be.instanceOf(RangeError);
+    a.close();
+    expect(errorOf(() => a.endpoint.publish(bytes, 1)).code).to.equal('EBADF');
+    b.close();
+  });
+
   it('take what was queued meanwhile back to the socket where the peer does without', async () => {
     const [a, b] = startedPair();
     const memory = makeRingMemory(SIZE);

@@ -106,6 +106,26 @@ describe('a busy channel', () => {
     expect(await comms.recvValue()).to.deep.equal({ value: null });
   });
 
+  it('brings what was sent to a broker that sleeps before the sandboxee blocks for the answer', async () => {
+    await using sandboxee = await launchRinged();
+    const { comms } = sandboxee;
+    await begin(sandboxee, ({ gate }) => {
+      for (let i = 0; i < 5; i += 1) {
+        gate.comms.recvInt8Sync();
+        for (let j = 0; j < 100; j += 1) void gate.comms.sendBytes(Buffer.alloc(100, j));
+      }
+      return gate.comms.recvInt8Sync();
+    });
+    for (let i = 0; i < 5; i += 1) {
+      // Longer than either looks for more.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      void comms.sendInt8(i);
+      for (let j = 0; j < 100; j += 1) expect((await comms.recvBytes()).equals(Buffer.alloc(100, j))).to.equal(true);
+    }
+    void comms.sendInt8(100);
+    expect(await comms.recvValue()).to.deep.equal({ value: 100 });
+  });
+
   it('gives what was sent before the sandboxee ended, and leaves nothing', async () => {
     await using sandboxee = await launchRinged();
     await begin(sandboxee, ({ gate }) => {
