@@ -84,11 +84,13 @@ export class CallPort {
       throw new LimitExceeded('sendMax', size + queued, sendMax, `${queued} bytes are queued`);
   }
 
-  /** A Return that carries nothing. What is too large to go at once goes in parts, which let other frames by. */
-  answer(payload: Uint8Array): void {
-    this.check(payload.length);
-    if (this.#large.goesWhole(payload.length)) this.frame(Tag.Return, payload);
-    else this.#large.push(Buffer.from(payload));
+  /**
+   * A Return that carries nothing, of so many bytes, for which `check` was asked. What is too large to go at once goes in parts,
+   * which let other frames by.
+   */
+  answer(payload: Uint8Array, length: number): void {
+    if (this.#large.goesWhole(length)) this.checked(Tag.Return, payload, length);
+    else this.#large.push(Buffer.from(payload.subarray(0, length)));
   }
 
   /** What was queued has left. */
@@ -126,7 +128,12 @@ export class CallPort {
 
   frame(tag: number, payload: Uint8Array): void {
     this.check(payload.length);
-    this.#outbox.frame(tag, payload);
+    this.checked(tag, payload, payload.length);
+  }
+
+  /** The first `length` bytes, for which `check` was asked. */
+  checked(tag: number, payload: Uint8Array, length: number): void {
+    this.#outbox.frame(tag, payload, length);
     void this.#outbox.accept();
   }
 

@@ -1,3 +1,4 @@
+import { viewOf } from './bytes.js';
 import { checkLength, type FrameRule, frameRule } from './frame-rules.js';
 import { KiB, MiB } from './units.js';
 
@@ -7,15 +8,15 @@ import { KiB, MiB } from './units.js';
  */
 export const HEADER_SIZE = 12;
 
-export function writeHeader(target: Buffer, at: number, tag: number, length: number): void {
-  target.writeUInt32LE(tag, at);
-  target.writeUInt32LE(length, at + 4);
-  target.writeUInt32LE(0, at + 8);
+export function writeHeader(target: DataView, at: number, tag: number, length: number): void {
+  target.setUint32(at, tag, true);
+  target.setUint32(at + 4, length, true);
+  target.setUint32(at + 8, 0, true);
 }
 
 export function encodeFrame(tag: number, payload: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(HEADER_SIZE + payload.length);
-  writeHeader(frame, 0, tag, payload.length);
+  writeHeader(viewOf(frame), 0, tag, payload.length);
   frame.set(payload, HEADER_SIZE);
   return frame;
 }
@@ -48,6 +49,7 @@ const FIRST_ROOM = MiB;
  */
 export class FrameParser {
   readonly #slab: Buffer;
+  readonly #view: DataView;
   readonly #maxMessage: number;
   readonly #sink: FrameSink;
   readonly #pull: Pull | undefined;
@@ -62,6 +64,7 @@ export class FrameParser {
   constructor(slab: Buffer, maxMessage: number, sink: FrameSink, pull?: Pull) {
     this.#pull = pull;
     this.#slab = slab;
+    this.#view = viewOf(slab);
     this.#maxMessage = maxMessage;
     this.#sink = sink;
   }
@@ -86,10 +89,10 @@ export class FrameParser {
         if (this.#large === null) this.#mayClaimFd = available > 0;
         return at;
       }
-      const tag = this.#slab.readUInt32LE(at);
-      const length = this.#slab.readUInt32LE(at + 4);
+      const tag = this.#view.getUint32(at, true);
+      const length = this.#view.getUint32(at + 4, true);
       const rule = frameRule(tag);
-      checkLength(tag, rule, length, this.#slab.readUInt32LE(at + 8), this.#maxMessage);
+      checkLength(tag, rule, length, this.#view.getUint32(at + 8, true), this.#maxMessage);
       const start = at + HEADER_SIZE;
       const end = start + length;
       if (end <= filled) {

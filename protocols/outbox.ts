@@ -1,3 +1,4 @@
+import { copyBytes, viewOf } from './bytes.js';
 import { type Deferred, defer, markHandled } from './deferred.js';
 import { errorCode } from './error-code.js';
 import { ClosedError, LimitExceeded } from './errors.js';
@@ -25,6 +26,7 @@ const accepted: Promise<void> = Promise.resolve();
 export class Outbox {
   /** Where `begin` makes room. */
   readonly bytes: Buffer = Buffer.allocUnsafeSlow(CAPACITY);
+  readonly #view = viewOf(this.bytes);
   readonly #transport: Transport;
   readonly #limits: ChannelLimits;
   readonly #onFailure: (error: unknown) => Error;
@@ -78,20 +80,20 @@ export class Outbox {
   /** Makes room for a small frame and writes its header; the payload goes to `bytes` at the offset that is returned. */
   begin(tag: number, length: number): number {
     const at = this.#reserve(HEADER_SIZE + length);
-    writeHeader(this.bytes, at, tag, length);
+    writeHeader(this.#view, at, tag, length);
     return at + HEADER_SIZE;
   }
 
-  frame(tag: number, payload: Uint8Array): void {
-    const { length } = payload;
+  /** The payload is the first `length` bytes. */
+  frame(tag: number, payload: Uint8Array, length = payload.length): void {
     this.checkSize(length);
     if (HEADER_SIZE + length <= CAPACITY) {
-      this.bytes.set(payload, this.begin(tag, length));
+      copyBytes(payload, 0, length, this.bytes, this.begin(tag, length));
       return;
     }
-    writeHeader(this.bytes, this.#reserve(HEADER_SIZE), tag, length);
+    writeHeader(this.#view, this.#reserve(HEADER_SIZE), tag, length);
     this.flush();
-    this.#write(payload, []);
+    this.#write(length === payload.length ? payload : payload.subarray(0, length), []);
     this.#position += length;
   }
 

@@ -36,6 +36,11 @@ export class Attachments {
     return taken;
   }
 
+  /** As `take(0, 0)`. */
+  requireNone(): void {
+    if (this.#fds.length + this.#buffers.length > 0) this.take(0, 0);
+  }
+
   drop(): void {
     for (const fd of this.#fds.splice(0)) closeEventually(this.#operations, fd);
     for (const buffer of this.#buffers.splice(0)) buffer.discard();

@@ -1,3 +1,4 @@
+import type { CallPort } from '../call-port.js';
 import { ProtocolError } from '../errors.js';
 import type { Context } from '../schema/members.js';
 import type { BuiltInCode } from './failure-codes.js';
@@ -26,12 +27,12 @@ export class BuiltInFailure extends Error {
 
 /** The controller is made when the signal is first asked for: most handlers do not. */
 export class CallContext implements Context {
-  readonly #violate: (error: ProtocolError) => void;
+  readonly #port: Pick<CallPort, 'violate'>;
   #controller: AbortController | null = null;
   #aborted: { readonly reason: unknown } | null = null;
 
-  constructor(violate: (error: ProtocolError) => void) {
-    this.#violate = violate;
+  constructor(port: Pick<CallPort, 'violate'>) {
+    this.#port = port;
   }
 
   get signal(): AbortSignal {
@@ -47,11 +48,20 @@ export class CallContext implements Context {
     this.#controller?.abort(reason);
   }
 
-  readonly fail = (code: string, message = ''): Error => new Failure(code, message);
+  // Functions of their own, which may be taken out of the context, and are made for the few that ask.
+  get fail(): (code: string, message?: string) => Error {
+    return fail;
+  }
 
-  readonly hostile = (reason: string): never => {
-    const error = new ProtocolError(`a handler found the peer hostile: ${reason}`);
-    this.#violate(error);
-    throw error;
-  };
+  get hostile(): (reason: string) => never {
+    return (reason) => {
+      const error = new ProtocolError(`a handler found the peer hostile: ${reason}`);
+      this.#port.violate(error);
+      throw error;
+    };
+  }
+}
+
+function fail(code: string, message = ''): Error {
+  return new Failure(code, message);
 }

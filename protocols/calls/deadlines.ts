@@ -1,27 +1,44 @@
-/** Something that ends by itself at a time. On the clock of performance.now(). */
+/** Something that ends by itself after a time. */
 export interface Expiring {
+  /** Milliseconds from the end of the turn in which it is watched. Infinity: not, or not any more. */
+  timeout: number;
+  /** On the clock of performance.now(). */
   deadline: number;
   expire(): void;
 }
+
+const turn = Promise.resolve();
 
 /** One timer for all of a peer's calls: none is made for a call that is answered in time. */
 export class Deadlines {
   readonly #all: () => Iterable<Expiring>;
   #timer: NodeJS.Timeout | undefined;
   #armed = Infinity;
+  /** Of this turn: the clock is looked at once for all of them. */
+  readonly #young: Expiring[] = [];
 
   constructor(all: () => Iterable<Expiring>) {
     this.#all = all;
   }
 
-  watch(deadline: number): void {
-    if (deadline >= this.#armed) return;
-    this.#arm(deadline);
+  watch(each: Expiring): void {
+    if (this.#young.push(each) === 1) void turn.then(() => this.#begin());
   }
 
   stop(): void {
     clearTimeout(this.#timer);
     this.#armed = -Infinity;
+  }
+
+  #begin(): void {
+    const now = performance.now();
+    let next = Infinity;
+    for (const each of this.#young) {
+      each.deadline = now + each.timeout;
+      if (each.deadline < next) next = each.deadline;
+    }
+    this.#young.length = 0;
+    if (next < this.#armed) this.#arm(next);
   }
 
   #arm(deadline: number): void {

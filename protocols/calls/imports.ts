@@ -171,7 +171,7 @@ export class Imports implements RemoteSource {
     if (hubs === undefined || first === undefined) return;
     const reader = new Reader();
     reader.open(frame.bytes, frame.start + EVENT_HEAD, frame.end, frame.owned, null);
-    const value = readMessage(first.type, reader, `the event ${first.name}`);
+    const value = readMessage(first.type, reader, 'the event ', first.name);
     for (const hub of hubs) hub.deliver(value);
   }
 

@@ -57,7 +57,7 @@ export class IncomingCalls {
       bytes: frame.length,
       fds,
       phase: this.#link.phase,
-      context: new CallContext((error) => this.#link.port.violate(error)),
+      context: new CallContext(this.#link.port),
       isCancelled: false,
       unread: null,
       ready: null,
@@ -153,7 +153,7 @@ export class IncomingCalls {
     call.ready = {
       member,
       handler,
-      input: readMessage(member.input, reader, `${target.name}.${member.name} an input`),
+      input: readMessage(member.input, reader, 'an input of ', member.path),
     };
   }
 
@@ -217,7 +217,7 @@ export class IncomingCalls {
       return;
     }
     try {
-      this.#link.message(Tag.Return, [call.id], member.output, value, `what ${member.name} returns`);
+      this.#link.reply(Tag.Return, call.id, member.output, value, member.name);
       this.#finish(call);
     } catch (error) {
       this.#failed(call, member, error);

@@ -6,12 +6,13 @@ import { readMessage } from '../schema/message.js';
 import type { Reader } from '../schema/reader.js';
 import { Wakeup } from '../wakeup.js';
 import type { Binding } from './binding.js';
+import type { Expiring } from './deadlines.js';
 import { Pending, type PendingOwner } from './pending.js';
 
 export interface StreamPort extends PendingOwner {
   credit(call: Pending, items: number, bytes: number): void;
-  /** The deadline was set. */
-  watch(deadline: number): void;
+  /** Its timeout begins. */
+  watch(stream: Expiring): void;
 }
 
 interface Item {
@@ -39,13 +40,12 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
   constructor(
     id: number,
     binding: Binding,
-    name: string,
     signal: AbortSignal | undefined,
     port: StreamPort,
     member: Extract<NamedMember, { kind: 'stream' }>,
     timeout: number,
   ) {
-    super(id, binding, name, signal, port);
+    super(id, binding, member.path, signal, port);
     this.#port = port;
     this.#member = member;
     this.#timeout = timeout;
@@ -69,7 +69,7 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
       reader.handles?.discard();
       return;
     }
-    this.#items.push({ value: readMessage(item, reader, `${this.name} an item`), bytes });
+    this.#items.push({ value: readMessage(item, reader, 'an item of ', this.name), bytes });
     this.#wakeup.wake();
   }
 
@@ -100,11 +100,11 @@ export class IncomingStream extends Pending implements RemoteStream<unknown>, As
         throw error;
       }
       if (this.#timeout !== Infinity) {
-        this.deadline = performance.now() + this.#timeout;
-        this.#port.watch(this.deadline);
+        this.timeout = this.#timeout;
+        this.#port.watch(this);
       }
       await this.#wakeup.wait();
-      this.deadline = Infinity;
+      this.unwatch();
     }
   }
 

@@ -3,6 +3,7 @@ import { InvalidArgument, LimitExceeded, ProtocolError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import type { AnyType } from '../schema/containers.js';
 import { type Exportable, IncomingHandles, type RemoteSource } from '../schema/handles.js';
+import type { Callable } from '../schema/interface.js';
 import type { CallPhase } from '../schema/members.js';
 import { writeMessage } from '../schema/message.js';
 import { Reader } from '../schema/reader.js';
@@ -13,14 +14,10 @@ import { Exports } from './exports.js';
 import { Forward } from './forward.js';
 import { giveBackId, isGivenBack } from './given-back.js';
 import { callLimits } from './limits.js';
+import type { Pending } from './pending.js';
 import { Passable } from './remote.js';
 import { Service } from './service.js';
 import { Turnstile } from './turnstile.js';
-
-export interface Size {
-  readonly bytes: number;
-  readonly fds: number;
-}
 
 const empty = Buffer.alloc(0);
 
@@ -44,43 +41,25 @@ export class Link {
     this.turnstile = new Turnstile(port);
   }
 
-  /**
-   * Sends all of a message or nothing of it. What the value carries is moved, also when this throws.
-   *
-   * @param admit throws where the message may not be sent now
-   */
-  message(
-    tag: number,
-    head: readonly number[],
-    type: AnyType,
-    value: unknown,
-    what: string,
-    admit?: (size: Size) => void,
-  ): Size {
-    // Not the one writer of all: a getter or a schema of the user's may make another call meanwhile.
-    const writer = this.#writers.pop() ?? new Writer(this.port.limits.maxMessage);
+  /** Sends all of a call or nothing of it, and notes its size. What the input carries is moved, also when this throws. */
+  call(call: Pending, ordinal: number, member: Callable, input: unknown): void {
+    const writer = this.#begin();
     try {
-      writer.reset();
-      for (const word of head) writeWord(writer, word);
-      const counts = writer.take(4);
-      writer.view.setUint32(counts, 0, true);
-      writeMessage(type, writer, value, what);
-      try {
-        const { fds, buffers, exports, isEmpty } = writer.handles;
-        const size = { bytes: writer.at + 4 * exports.length, fds: fds.length };
-        this.port.check(size.bytes);
-        if (fds.length + buffers.length > callLimits.attached) {
-          throw new LimitExceeded('attached', fds.length + buffers.length, callLimits.attached);
-        }
-        admit?.(size);
-        if (!isEmpty) this.#withHandles(tag, writer, counts);
-        else if (tag === Tag.Return) this.port.answer(writer.written);
-        else this.port.frame(tag, writer.written);
-        return size;
-      } catch (error) {
-        type.drop?.(value);
-        throw error;
-      }
+      writeWord(writer, call.id);
+      writeWord(writer, call.binding.id);
+      writeWord(writer, ordinal);
+      this.#message(Tag.Call, writer, member.input, input, 'the input of ', member.name, call);
+    } finally {
+      this.#writers.push(writer);
+    }
+  }
+
+  /** The same, of what is for the caller. Returns its bytes. */
+  reply(tag: typeof Tag.Return | typeof Tag.Item, id: number, type: AnyType, value: unknown, of: string): number {
+    const writer = this.#begin();
+    try {
+      writeWord(writer, id);
+      return this.#message(tag, writer, type, value, tag === Tag.Item ? 'an item of ' : 'the output of ', of, null);
     } finally {
       this.#writers.push(writer);
     }
@@ -115,18 +94,11 @@ export class Link {
    * @param head bytes up to the value
    */
   open(frame: Frame, head: number): Reader {
-    const counts = frame.start + head - 4;
-    const [fds = 0, buffers = 0, remotes = 0, zero = 0] = frame.bytes.subarray(counts, counts + 4);
-    const end = frame.end - 4 * remotes;
-    if (zero !== 0 || end < frame.start + head)
-      throw new ProtocolError('the peer sent a message with a malformed head');
-    const taken = this.attachments.take(fds, buffers);
-    let handles: IncomingHandles | null = null;
-    if (fds + buffers + remotes > 0) {
-      const ids = Array.from({ length: remotes }, (_, index) => frame.bytes.readUInt32LE(end + 4 * index));
-      handles = new IncomingHandles(taken.fds, taken.buffers, ids, this.port.fds, this.source);
-    }
-    this.#reader.open(frame.bytes, frame.start + head, end, frame.owned, handles);
+    const counts = frame.bytes.readUInt32LE(frame.start + head - 4);
+    if (counts === 0) {
+      this.attachments.requireNone();
+      this.#reader.open(frame.bytes, frame.start + head, frame.end, frame.owned, null);
+    } else this.#openWithHandles(frame, head, counts);
     return this.#reader;
   }
 
@@ -160,6 +132,54 @@ export class Link {
     }
   }
 
+  #openWithHandles(frame: Frame, head: number, counts: number): void {
+    const remotes = (counts >>> 16) & 0xff;
+    const end = frame.end - 4 * remotes;
+    if (counts > 0xffffff || end < frame.start + head)
+      throw new ProtocolError('the peer sent a message with a malformed head');
+    const { fds, buffers } = this.attachments.take(counts & 0xff, (counts >>> 8) & 0xff);
+    const ids = Array.from({ length: remotes }, (_, index) => frame.bytes.readUInt32LE(end + 4 * index));
+    const handles = new IncomingHandles(fds, buffers, ids, this.port.fds, this.source);
+    this.#reader.open(frame.bytes, frame.start + head, end, frame.owned, handles);
+  }
+
+  #begin(): Writer {
+    // Not the one writer of all: a getter or a schema of the user's may make another call meanwhile.
+    const writer = this.#writers.pop() ?? new Writer(this.port.limits.maxMessage);
+    writer.reset();
+    return writer;
+  }
+
+  #message(
+    tag: number,
+    writer: Writer,
+    type: AnyType,
+    value: unknown,
+    what: string,
+    of: string,
+    call: Pending | null,
+  ): number {
+    const counts = writer.take(4);
+    writer.view.setUint32(counts, 0, true);
+    writeMessage(type, writer, value, what, of);
+    try {
+      const { fds, buffers, exports, isEmpty } = writer.handles;
+      const bytes = writer.at + 4 * exports.length;
+      this.port.check(bytes);
+      if (fds.length + buffers.length > callLimits.attached) {
+        throw new LimitExceeded('attached', fds.length + buffers.length, callLimits.attached);
+      }
+      call?.admit(bytes, fds.length);
+      if (!isEmpty) this.#withHandles(tag, writer, counts);
+      else if (tag === Tag.Return) this.port.answer(writer.bytes, writer.at);
+      else this.port.checked(tag, writer.bytes, writer.at);
+      return bytes;
+    } catch (error) {
+      type.drop?.(value);
+      throw error;
+    }
+  }
+
   #withHandles(tag: number, writer: Writer, counts: number): void {
     const { fds, buffers, exports } = writer.handles;
     const ids: number[] = [];
@@ -174,7 +194,7 @@ export class Link {
       isAttaching = true;
       for (const fd of fds) this.port.attachFd(fd);
       for (const buffer of buffers) this.port.attachBuffer(buffer);
-      this.port.frame(tag, writer.written);
+      this.port.checked(tag, writer.bytes, writer.at);
       for (const each of exports) if (each instanceof Passable) each.letGo();
     } catch (error) {
       for (const id of ids) if (!isGivenBack(id)) this.exports.takeBack(id);

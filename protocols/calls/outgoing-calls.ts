@@ -2,7 +2,7 @@ import { markHandled } from '../deferred.js';
 import { ClosedError, InvalidArgument, LimitExceeded, ProtocolError, RemoteError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import type { AnyType } from '../schema/containers.js';
-import type { NamedMember } from '../schema/interface.js';
+import type { Callable } from '../schema/interface.js';
 import type { CallOptions, CallPhase } from '../schema/members.js';
 import { Tag } from '../tags.js';
 import { escapeText } from '../text.js';
@@ -13,14 +13,14 @@ import { Deadlines } from './deadlines.js';
 import { codeName } from './failure-codes.js';
 import { IncomingStream, type StreamPort } from './incoming-stream.js';
 import { callLimits, DEFAULT_TIMEOUT, MOST_DETAIL } from './limits.js';
-import type { Link, Size } from './link.js';
+import type { Link } from './link.js';
 import type { Pending } from './pending.js';
 import { PendingCall } from './pending-call.js';
 
 /** `{u32 call, counts}` */
 const ANSWER_HEAD = 8;
-type MethodMember = Extract<NamedMember, { kind: 'method' }>;
-type StreamMember = Extract<NamedMember, { kind: 'stream' }>;
+type MethodMember = Extract<Callable, { kind: 'method' }>;
+type StreamMember = Extract<Callable, { kind: 'stream' }>;
 
 /** What is called from here. Each call ends exactly once: by its answer, its deadline, its signal, or the end of the channel. */
 export class OutgoingCalls {
@@ -37,9 +37,10 @@ export class OutgoingCalls {
     this.#link = link;
     this.#owner = {
       aborts: new Aborts(),
+      admit: (call) => this.#admit(call),
       cancel: (call) => this.#cancel(call),
       credit: (call, items, bytes) => this.#link.simple(Tag.Credit, call.id, items, bytes),
-      watch: (deadline) => this.#deadlines.watch(deadline),
+      watch: (stream) => this.#deadlines.watch(stream),
     };
   }
 
@@ -55,26 +56,26 @@ export class OutgoingCalls {
     input: unknown,
     options: CallOptions = {},
   ): Promise<unknown> {
-    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(binding, member.name, member.phase);
+    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(member, member.phase);
     if (refused !== null) {
       drop(member.input, input);
       return refused;
     }
-    const name = `${binding.interface.name}.${member.name}`;
     const id = this.#nextId();
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
+    const call = new PendingCall(id, binding, signal, this.#owner, member);
     try {
-      const sent = this.#send(id, binding, ordinal, member, input);
-      const call = new PendingCall(id, binding, name, signal, this.#owner, member);
-      this.#add(call, sent);
-      if (timeout !== Infinity) {
-        call.deadline = performance.now() + timeout;
-        this.#deadlines.watch(call.deadline);
-      }
-      return call.promise;
+      this.#link.call(call, ordinal, member, input);
     } catch (error) {
+      call.settle();
       return Promise.reject(error);
     }
+    this.#add(call);
+    if (timeout !== Infinity) {
+      call.timeout = timeout;
+      this.#deadlines.watch(call);
+    }
+    return call.promise;
   }
 
   stream(
@@ -84,18 +85,18 @@ export class OutgoingCalls {
     input: unknown,
     options: CallOptions = {},
   ): IncomingStream {
-    const name = `${binding.interface.name}.${member.name}`;
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
     const id = this.#nextId();
-    const stream = new IncomingStream(id, binding, name, signal, this.#owner, member, timeout);
-    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(binding, member.name, 'open');
+    const stream = new IncomingStream(id, binding, signal, this.#owner, member, timeout);
+    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(member, 'open');
     if (refused !== null) {
       drop(member.input, input);
       void refused.catch((error: unknown) => stream.fail(error));
       return stream;
     }
     try {
-      this.#add(stream, this.#send(id, binding, ordinal, member, input));
+      this.#link.call(stream, ordinal, member, input);
+      this.#add(stream);
     } catch (error) {
       stream.fail(error);
     }
@@ -175,20 +176,13 @@ export class OutgoingCalls {
     return gone;
   }
 
-  #wrongPhase(binding: Binding, member: string, phase: CallPhase): Promise<never> | null {
+  #wrongPhase(member: Callable, phase: CallPhase): Promise<never> | null {
     if (phase === this.#link.phase) return null;
     const when = phase === 'open' ? 'once the gate has shut' : 'before go alone, in the start-up';
-    return Promise.reject(new ClosedError(`${binding.interface.name}.${member} may be called ${when}`));
+    return Promise.reject(new ClosedError(`${member.path} may be called ${when}`));
   }
 
-  #send(id: number, binding: Binding, ordinal: number, member: MethodMember | StreamMember, input: unknown): Size {
-    const what = `the input of ${member.name}`;
-    return this.#link.message(Tag.Call, [id, binding.id, ordinal], member.input, input, what, (size) =>
-      this.#admit(size),
-    );
-  }
-
-  #admit({ bytes, fds }: Size): void {
+  #admit({ bytes, fds }: Pending): void {
     if (this.#calls.size >= callLimits.calls) {
       throw new LimitExceeded(
         'calls',
@@ -215,11 +209,9 @@ export class OutgoingCalls {
     }
   }
 
-  #add(call: Pending, { bytes, fds }: Size): void {
-    call.bytes = bytes;
-    call.fds = fds;
-    this.bytes += bytes;
-    this.fds += fds;
+  #add(call: Pending): void {
+    this.bytes += call.bytes;
+    this.fds += call.fds;
     this.#calls.set(call.id, call);
   }
 

@@ -1,4 +1,4 @@
-import { type Deferred, defer, markHandled } from '../deferred.js';
+import { markHandled } from '../deferred.js';
 import type { NamedMember } from '../schema/interface.js';
 import { readMessage } from '../schema/message.js';
 import type { Reader } from '../schema/reader.js';
@@ -8,37 +8,40 @@ import { Pending, type PendingOwner } from './pending.js';
 /** The call of a method. */
 export class PendingCall extends Pending {
   readonly #member: Extract<NamedMember, { kind: 'method' }>;
-  readonly #answer: Deferred<unknown> = defer();
+  readonly promise: Promise<unknown>;
+  #resolve: (value: unknown) => void = ignore;
+  #reject: (error: unknown) => void = ignore;
 
   constructor(
     id: number,
     binding: Binding,
-    name: string,
     signal: AbortSignal | undefined,
     owner: PendingOwner,
     member: Extract<NamedMember, { kind: 'method' }>,
   ) {
-    super(id, binding, name, signal, owner);
+    super(id, binding, member.path, signal, owner);
     this.#member = member;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   get errors(): readonly string[] {
     return this.#member.errors;
   }
 
-  get promise(): Promise<unknown> {
-    return this.#answer.promise;
-  }
-
   onReturn(reader: Reader): void {
-    const value = readMessage(this.#member.output, reader, `${this.name} an output`);
+    const value = readMessage(this.#member.output, reader, 'an output of ', this.name);
     this.settle();
-    this.#answer.resolve(value);
+    this.#resolve(value);
   }
 
   protected reject(error: unknown): void {
     // Its moment is the peer's to choose: nobody may be waiting yet.
-    markHandled(this.#answer.promise);
-    this.#answer.reject(error);
+    markHandled(this.promise);
+    this.#reject(error);
   }
 }
+
+function ignore(): void {}

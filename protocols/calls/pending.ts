@@ -5,6 +5,8 @@ import type { Expiring } from './deadlines.js';
 
 export interface PendingOwner {
   readonly aborts: Aborts;
+  /** Throws where it may not be sent now, for its size or for the number of others. */
+  admit(call: Pending): void;
   /** Tells the other side that nobody waits. */
   cancel(call: Pending): void;
 }
@@ -16,6 +18,7 @@ export abstract class Pending implements Expiring {
   readonly name: string;
   bytes = 0;
   fds = 0;
+  timeout = Infinity;
   deadline = Infinity;
   /** Nobody waits: the answer is drained, and what it carries closed. */
   isAbandoned = false;
@@ -36,6 +39,13 @@ export abstract class Pending implements Expiring {
   /** It ends with this error, by the other side's word or by ours. */
   protected abstract reject(error: unknown): void;
 
+  /** It is about to be sent. Throws where it may not be. */
+  admit(bytes: number, fds: number): void {
+    this.bytes = bytes;
+    this.fds = fds;
+    this.#owner.admit(this);
+  }
+
   /** The caller gives up: it is told at once, and so is the other side. */
   abandon(reason: unknown): void {
     if (this.isAbandoned) return;
@@ -51,14 +61,18 @@ export abstract class Pending implements Expiring {
   }
 
   expire(): void {
-    this.deadline = Infinity;
     this.abandon(new TimeoutError(`${this.name} was not answered in time`));
   }
 
   /** Nothing ends it any more but its answer. */
   settle(): void {
-    this.deadline = Infinity;
+    this.unwatch();
     if (this.#signal !== undefined) this.#owner.aborts.unwatch(this.#signal, this);
     this.#signal = undefined;
+  }
+
+  protected unwatch(): void {
+    this.timeout = Infinity;
+    this.deadline = Infinity;
   }
 }

@@ -59,7 +59,7 @@ export class Service<M extends Members = Members> implements ServiceOf<M> {
 function handlerOf(name: string, implementation: object, member: NamedMember): Handler | null {
   if (member.kind === 'event') return null;
   const found: unknown = Reflect.get(implementation, member.name);
-  if (typeof found === 'function') return (input, context) => Reflect.apply(found, implementation, [input, context]);
+  if (typeof found === 'function') return (input, context) => found.call(implementation, input, context);
   throw new InvalidArgument(`the implementation of ${name} has no function ${member.name}`);
 }
 

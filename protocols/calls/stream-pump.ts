@@ -84,8 +84,7 @@ export class StreamPump implements Waiter {
           this.#end.done();
           return;
         }
-        const what = `an item of ${this.#member.name}`;
-        const { bytes } = this.#link.message(Tag.Item, [this.#call], this.#member.item, step.value, what);
+        const bytes = this.#link.reply(Tag.Item, this.#call, this.#member.item, step.value, this.#member.name);
         leave();
         this.#items -= 1;
         this.#bytes -= bytes;

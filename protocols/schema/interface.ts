@@ -17,7 +17,9 @@ export interface Interface<M extends Members = Members> {
   readonly hash: Buffer;
 }
 
-export type NamedMember = (Method | Event | Stream) & { readonly name: string };
+/** `path`: with the name of its interface. */
+export type NamedMember = (Method | Event | Stream) & { readonly name: string; readonly path: string };
+export type Callable = Extract<NamedMember, { kind: 'method' | 'stream' }>;
 export type AnyInterface = Interface;
 
 /** Ordinals are 16 bits; this is far below, and far above what anybody reads. */
@@ -35,7 +37,9 @@ class DefinedInterface<M extends Members> implements Interface<M> {
     this.name = name;
     this.members = Object.freeze({ ...members });
     this.table = Object.freeze(
-      Object.entries(members).map(([member, definition]) => Object.freeze({ ...definition, name: member })),
+      Object.entries(members).map(([member, definition]) =>
+        Object.freeze({ ...definition, name: member, path: `${name}.${member}` }),
+      ),
     );
   }
 

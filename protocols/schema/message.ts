@@ -7,13 +7,17 @@ import { Reader } from './reader.js';
 import type { Type } from './type.js';
 import { Writer } from './writer.js';
 
-/** Writes one value. On failure nothing is moved, and what the value carries is closed. */
-export function writeMessage(type: AnyType, writer: Writer, value: unknown, what: string): void {
+/**
+ * Writes one value. On failure nothing is moved, and what the value carries is closed.
+ *
+ * @param what it is, for an error, and `of` whose: put together where there is one
+ */
+export function writeMessage(type: AnyType, writer: Writer, value: unknown, what: string, of = ''): void {
   try {
     type.write(writer, value);
   } catch (error) {
     type.drop?.(value);
-    if (error instanceof Mismatch) throw new InvalidArgument(`${what}: ${error.explanation}`);
+    if (error instanceof Mismatch) throw new InvalidArgument(`${what}${of}: ${error.explanation}`);
     throw error;
   }
 }
@@ -22,7 +26,7 @@ export function writeMessage(type: AnyType, writer: Writer, value: unknown, what
  * Reads exactly one value, all of the message, with all that came with it. Throws ProtocolError, and has then closed what
  * came with it.
  */
-export function readMessage<Out>(type: Type<unknown, Out>, reader: Reader, what: string): Out {
+export function readMessage<Out>(type: Type<unknown, Out>, reader: Reader, what: string, of = ''): Out {
   try {
     const value = type.read(reader);
     if (reader.at !== reader.end) throw new Mismatch(`${reader.end - reader.at} bytes follow it`);
@@ -31,7 +35,7 @@ export function readMessage<Out>(type: Type<unknown, Out>, reader: Reader, what:
   } catch (error) {
     reader.handles?.discard();
     const why = error instanceof Mismatch ? error.explanation : error instanceof Error ? error.message : String(error);
-    throw new ProtocolError(`the peer sent ${what} that is refused: ${why}`, { cause: error });
+    throw new ProtocolError(`the peer sent ${what}${of} that is refused: ${why}`, { cause: error });
   } finally {
     reader.close();
   }

@@ -1,6 +1,6 @@
+import { viewOf } from '../bytes.js';
 import type { IncomingHandles } from './handles.js';
 import { Mismatch } from './mismatch.js';
-import { viewOf } from './writer.js';
 
 const nothing = Buffer.alloc(0);
 

@@ -1,3 +1,4 @@
+import { copyBytes } from '../bytes.js';
 import { InvalidArgument, ProtocolError } from '../errors.js';
 import { KiB, MiB } from '../units.js';
 import { decodeUtf8, hasLoneSurrogate } from '../utf8.js';
@@ -90,7 +91,7 @@ export function writeBytes(writer: Writer, value: Uint8Array, max: number): void
   if (length > max) throw tooLong(length, max);
   const at = writer.take(4 + length);
   writer.view.setUint32(at, length, true);
-  writer.bytes.set(value, at + 4);
+  copyBytes(value, 0, length, writer.bytes, at + 4);
 }
 
 export function readBytes(reader: Reader, max: number): Buffer {
@@ -99,7 +100,7 @@ export function readBytes(reader: Reader, max: number): Buffer {
   const at = reader.take(size);
   if (reader.owned && size >= WORTH_KEEPING) return reader.bytes.subarray(at, at + size);
   const copy = Buffer.allocUnsafe(size);
-  reader.bytes.copy(copy, 0, at, at + size);
+  copyBytes(reader.bytes, at, at + size, copy, 0);
   return copy;
 }
 

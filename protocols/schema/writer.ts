@@ -1,3 +1,4 @@
+import { viewOf } from '../bytes.js';
 import { LimitExceeded } from '../errors.js';
 import { KiB, MiB } from '../units.js';
 import { OutgoingHandles } from './handles.js';
@@ -49,8 +50,4 @@ export class Writer {
     this.bytes = bytes;
     this.view = viewOf(bytes);
   }
-}
-
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -413,7 +413,7 @@ describe('a hostile peer', () => {
     victim.hostile.frame(Tag.AttachFd, undefined, [victim.hostile.fds.make({ mode: 0o010000 })]);
     victim.hostile.frame(Tag.Return, Buffer.concat([words(1), Buffer.from([1, 0, 0, 0]), Buffer.from([0])]));
     expect(await call).to.be.instanceOf(PeerGone);
-    expect(victim.violation).to.contain('everything@1.give an output').and.to.contain('file: the fd is a pipe');
+    expect(victim.violation).to.contain('an output of everything@1.give').and.to.contain('file: the fd is a pipe');
     expect(victim.hostile.fds.open.size).to.equal(0);
   });
 
