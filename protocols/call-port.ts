@@ -22,6 +22,15 @@ export interface CallHandler {
   onEnd(reason: SallyportError): void;
 }
 
+/** Its bytes are not kept. */
+export interface OutgoingMessage {
+  readonly size: number;
+  /** Whether the first `size` of `bytes` are all of it. */
+  readonly isWhole: boolean;
+  readonly bytes: Buffer;
+  pieces(): Uint8Array[];
+}
+
 /** Of a channel that carries no calls. */
 export const noCalls: CallHandler = {
   onFrame: () => {
@@ -85,12 +94,19 @@ export class CallPort {
   }
 
   /**
-   * A Return that carries nothing, of so many bytes, for which `check` was asked. What is too large to go at once goes in parts,
-   * which let other frames by.
+   * A Return that carries nothing, for whose size `check` was asked. What is too large to go at once goes in parts, which let
+   * other frames by.
    */
-  answer(payload: Uint8Array, length: number): void {
-    if (this.#large.goesWhole(length)) this.checked(Tag.Return, payload, length);
-    else this.#large.push(Buffer.from(payload.subarray(0, length)));
+  answer(message: OutgoingMessage): void {
+    if (this.#large.goesWhole(message.size)) this.message(Tag.Return, message);
+    else this.#large.push(Buffer.concat(message.pieces(), message.size));
+  }
+
+  /** A message, for whose size `check` was asked. */
+  message(tag: number, message: OutgoingMessage): void {
+    if (message.isWhole) this.#outbox.frame(tag, message.bytes, message.size);
+    else this.#outbox.frameOf(tag, message.pieces(), message.size);
+    void this.#outbox.accept();
   }
 
   /** What was queued has left. */
@@ -128,12 +144,7 @@ export class CallPort {
 
   frame(tag: number, payload: Uint8Array): void {
     this.check(payload.length);
-    this.checked(tag, payload, payload.length);
-  }
-
-  /** The first `length` bytes, for which `check` was asked. */
-  checked(tag: number, payload: Uint8Array, length: number): void {
-    this.#outbox.frame(tag, payload, length);
+    this.#outbox.frame(tag, payload);
     void this.#outbox.accept();
   }
 

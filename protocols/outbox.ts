@@ -16,6 +16,8 @@ const CAPACITY = 64 * KiB;
  */
 const EAGER = 2 * KiB;
 
+const SMALL_PIECE = 8 * KiB;
+
 const nothing = Buffer.alloc(0);
 const accepted: Promise<void> = Promise.resolve();
 
@@ -86,15 +88,28 @@ export class Outbox {
 
   /** The payload is the first `length` bytes. */
   frame(tag: number, payload: Uint8Array, length = payload.length): void {
-    this.checkSize(length);
-    if (HEADER_SIZE + length <= CAPACITY) {
-      copyBytes(payload, 0, length, this.bytes, this.begin(tag, length));
+    if (HEADER_SIZE + length > CAPACITY) {
+      this.frameOf(tag, [payload.subarray(0, length)], length);
       return;
     }
+    this.checkSize(length);
+    copyBytes(payload, 0, length, this.bytes, this.begin(tag, length));
+  }
+
+  /** The payload is of several pieces, of so many bytes together; large ones are not copied on this side. */
+  frameOf(tag: number, pieces: readonly Uint8Array[], length: number): void {
+    this.checkSize(length);
     writeHeader(this.#view, this.#reserve(HEADER_SIZE), tag, length);
-    this.flush();
-    this.#write(length === payload.length ? payload : payload.subarray(0, length), []);
-    this.#position += length;
+    for (const piece of pieces) {
+      if (piece.length <= SMALL_PIECE) {
+        copyBytes(piece, 0, piece.length, this.bytes, this.#reserve(piece.length));
+        continue;
+      }
+      if (this.#eagerAt === Number.POSITIVE_INFINITY || this.#blocking) this.flush();
+      else this.#publish();
+      this.#write(piece, []);
+      this.#position += piece.length;
+    }
   }
 
   /** Owns the fd also when it throws. Where too many fds are in flight, this frame alone fails, with LimitExceeded. */

@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kSpinStep = 5'000;
 constexpr uint32_t kLooksPerClock = 16;
 // By way of the slab, which stays in the cache; the rest of a large frame is pulled.
-constexpr size_t kBatchBytes = 32 * 1024;
+constexpr size_t kBatchBytes = 16 * 1024;
 constexpr int64_t kLongestSpin = 1'000'000;
 
 }  // namespace

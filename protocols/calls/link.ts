@@ -164,15 +164,15 @@ export class Link {
     writeMessage(type, writer, value, what, of);
     try {
       const { fds, buffers, exports, isEmpty } = writer.handles;
-      const bytes = writer.at + 4 * exports.length;
+      const bytes = writer.size + 4 * exports.length;
       this.port.check(bytes);
       if (fds.length + buffers.length > callLimits.attached) {
         throw new LimitExceeded('attached', fds.length + buffers.length, callLimits.attached);
       }
       call?.admit(bytes, fds.length);
       if (!isEmpty) this.#withHandles(tag, writer, counts);
-      else if (tag === Tag.Return) this.port.answer(writer.bytes, writer.at);
-      else this.port.checked(tag, writer.bytes, writer.at);
+      else if (tag === Tag.Return) this.port.answer(writer);
+      else this.port.message(tag, writer);
       return bytes;
     } catch (error) {
       type.drop?.(value);
@@ -190,11 +190,11 @@ export class Link {
       writer.bytes[counts + 1] = buffers.length;
       writer.bytes[counts + 2] = ids.length;
       for (const id of ids) writeWord(writer, id);
-      this.port.check(writer.at);
+      this.port.check(writer.size);
       isAttaching = true;
       for (const fd of fds) this.port.attachFd(fd);
       for (const buffer of buffers) this.port.attachBuffer(buffer);
-      this.port.checked(tag, writer.bytes, writer.at);
+      this.port.message(tag, writer);
       for (const each of exports) if (each instanceof Passable) each.letGo();
     } catch (error) {
       for (const id of ids) if (!isGivenBack(id)) this.exports.takeBack(id);

@@ -37,7 +37,7 @@ export function oneOf<const L extends string>(values: readonly L[]): Type<L> {
     write(writer, given) {
       const index = indexes.get(given);
       if (index === undefined) throw new Mismatch(`${shown(given)} is none of ${listed}`);
-      writer.bytes[writer.take(1)] = index;
+      writer.byte(index);
     },
     read(reader) {
       const index = reader.bytes[reader.take(1)] ?? MOST;
@@ -86,7 +86,7 @@ export function union<const D extends string, const V extends Variants>(
     least: 1 + Math.min(...list.map(({ type }) => type.least)),
     write(writer: Writer, value: unknown) {
       const index = find(value);
-      writer.bytes[writer.take(1)] = index;
+      writer.byte(index);
       list[index]?.type.write(writer, value);
     },
     read(reader: Reader) {

@@ -129,7 +129,7 @@ export function optional<In, Out>(type: Type<In, Out>): Optional<In, Out> {
     text: () => `${type.text()}?`,
     least: 1,
     write(writer, value) {
-      writer.bytes[writer.take(1)] = value === undefined ? 0 : 1;
+      writer.byte(value === undefined ? 0 : 1);
       if (value !== undefined) write(writer, value);
     },
     read: (reader) => (readFlag(reader) ? read(reader) : undefined),

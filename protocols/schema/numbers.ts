@@ -26,7 +26,7 @@ export const bool: Type<boolean> = makeType<boolean>({
   least: 1,
   write(writer, value) {
     if (typeof value !== 'boolean') throw new Mismatch(`${shown(value)} is no boolean`);
-    writer.bytes[writer.take(1)] = value ? 1 : 0;
+    writer.byte(value ? 1 : 0);
   },
   read: readFlag,
 });

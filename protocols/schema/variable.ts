@@ -89,9 +89,9 @@ export function bytes({ max = defaultMaxima.bytes }: Maximum = {}): Type<Uint8Ar
 export function writeBytes(writer: Writer, value: Uint8Array, max: number): void {
   const { length } = value;
   if (length > max) throw tooLong(length, max);
-  const at = writer.take(4 + length);
+  const at = writer.take(4);
   writer.view.setUint32(at, length, true);
-  copyBytes(value, 0, length, writer.bytes, at + 4);
+  writer.put(value);
 }
 
 export function readBytes(reader: Reader, max: number): Buffer {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { InvalidArgument } from '../../protocols/errors.js';
 import { decode, encode, t } from '../../protocols/schema/index.js';
 import type { Type } from '../../protocols/schema/type.js';
+import { KiB } from '../../protocols/units.js';
 import { thrown } from '../comms/support.js';
 import { refusal } from './support.js';
 
@@ -93,6 +94,29 @@ describe('the types of the schema', () => {
       for (const value of good) expect(type['~standard'].validate(value)).to.deep.equal({ value });
       for (const value of bad) expect(type['~standard'].validate(value)).to.have.property('issues').with.length(1);
     });
+  }
+
+  for (const [name, type, value] of [
+    ['booleans', t.bool(), true],
+    ['integers', t.uint32(), 0x01020304],
+    ['64-bit integers', t.uint64(), 0x0102030405060708n],
+    ['enumerations', t.enum(['a', 'b']), 'b'],
+    ['optional fields', t.record({ a: t.optional(t.bool()), b: t.optional(t.bool()) }), { a: true }],
+    ['texts', t.string(), 'text'],
+    ['bytes', t.bytes(), Buffer.from('bytes')],
+    ['bytes that are sent from where they are', t.bytes(), Buffer.alloc(20 * KiB, 3)],
+  ] as const) {
+    it(`carry ${name} wherever the memory grows in which they are put together`, () => {
+      const many = t.record({ before: t.string(), values: t.array(type as Type<unknown, unknown>, { max: 40_000 }) });
+      for (let before = 0; before < 9; before += 1) {
+        const values = Array.from({ length: 20_000 }, () => value);
+        const given = {
+          before: 'x'.repeat(before),
+          values: name.includes('from where') ? values.slice(0, 20) : values,
+        };
+        expect(decode(many, encode(many, given))).to.deep.equal(given);
+      }
+    }).timeout(20_000);
   }
 
   it('arrive in memory of their own', () => {
