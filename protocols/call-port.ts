@@ -1,4 +1,3 @@
-import { encodeFacts } from './buffer-frames.js';
 import { LimitExceeded, ProtocolError, type SallyportError } from './errors.js';
 import type { Fd } from './fd.js';
 import type { FdOperations } from './fd-facts.js';
@@ -7,6 +6,7 @@ import type { Phase } from './frame-rules.js';
 import { LargeAnswers } from './large-answers.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
+import { attachTags, queueBuffer } from './outgoing-buffer.js';
 import type { BufferHome, SharedBuffer } from './shared-buffer.js';
 import { Tag } from './tags.js';
 
@@ -138,13 +138,7 @@ export class CallPort {
   /** Moves the buffer, also when it throws. */
   attachBuffer(buffer: SharedBuffer): void {
     const { home } = this.#buffers;
-    const { fd, facts } = home.depart(buffer);
-    try {
-      this.#outbox.frameWithFd(Tag.AttachBuffer, encodeFacts(facts), fd, this.fds);
-    } catch (error) {
-      home.lost(facts.id);
-      throw error;
-    }
+    queueBuffer(this.#outbox, home, this.fds, home.depart(buffer), attachTags);
   }
 
   /** Whether more than so many bytes wait before what is sent now, once the kernel has been given what it takes. */

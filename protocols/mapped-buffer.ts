@@ -1,82 +1,130 @@
 import { shared } from '../native/shared.js';
-import { ClosedError, InvalidArgument, UseAfterMove } from './errors.js';
+import { ClosedError, InvalidArgument, ProtocolError, UseAfterMove } from './errors.js';
 import { type FdOperations, nativeFds } from './fd-facts.js';
+import { KeptMappings, type MappingOperations } from './kept-mappings.js';
 import { unwatch, watchForLeak } from './leak.js';
+import { defaultLimits } from './limits.js';
 import {
   type ArrivedBuffer,
   type BufferFacts,
   type BufferHome,
   type BufferMode,
+  type BufferNews,
   checkCopyIn,
+  checkCopyOut,
   checkRange,
+  type DepartingBuffer,
   type SharedBuffer,
 } from './shared-buffer.js';
 
-export interface Mapper {
-  map(fd: number, length: number, writable: boolean): ArrayBuffer;
-  /** Detaches: every view becomes empty. */
-  unmap(buffer: ArrayBuffer): void;
-}
-
-const nativeMapper: Mapper = {
-  map: (fd, length, writable) => shared().map(fd, length, writable),
-  unmap: (buffer) => shared().unmap(buffer),
+const nativeMappings: MappingOperations = {
+  map: (fd, length, writable) => new (shared().Mapping)(fd, length, writable),
 };
 
-/** The sandboxee's buffers: memory that the broker made, mapped here for as long as it is owned here. */
+/** Memory of which the memfd is here, whoever has the buffer. */
+interface Memory {
+  readonly fd: number;
+  /** The buffer has arrived, or is held. */
+  here: boolean;
+  /** The broker was told that the memfd stays. */
+  kept: boolean;
+}
+
+/**
+ * The sandboxee's buffers: memory that the broker made. Once it was used here its memfd stays, and the buffer crosses by its id;
+ * of the mappings, as many stay as `mappedMemory` allows.
+ */
 export class MappedBuffers implements BufferHome {
   readonly #fds: FdOperations;
-  readonly #mapper: Mapper;
-  #release: (id: number) => void = () => {};
+  readonly #mappings: KeptMappings;
+  readonly #byId = new Map<number, Memory>();
+  /** Null once the channel has ended: nothing comes back then. */
+  #news: BufferNews | null = { released: () => {}, kept: () => {} };
 
-  constructor(fds: FdOperations = nativeFds, mapper: Mapper = nativeMapper) {
+  constructor(
+    fds: FdOperations = nativeFds,
+    mappings: MappingOperations = nativeMappings,
+    mappedMemory = defaultLimits.mappedMemory,
+  ) {
     this.#fds = fds;
-    this.#mapper = mapper;
+    this.#mappings = new KeptMappings(mappings, mappedMemory);
   }
 
-  attach(release: (id: number) => void): void {
-    this.#release = release;
+  get mapped(): { readonly used: number; readonly limit: number } {
+    return { used: this.#mappings.bytes, limit: this.#mappings.most };
   }
 
-  arrive(fd: number, facts: BufferFacts): ArrivedBuffer {
+  attach(news: BufferNews): void {
+    this.#news = news;
+  }
+
+  arrive(fd: number | null, facts: BufferFacts): ArrivedBuffer {
+    const memory = this.#memoryOf(fd, facts.id);
+    memory.here = true;
     return {
-      open: () => this.#open(fd, facts),
-      discard: () => {
-        this.#fds.close(fd);
-        this.#release(facts.id);
-      },
+      open: () => this.#open(memory, facts),
+      discard: () => this.#letGo(memory, facts.id, 'closed'),
     };
   }
 
-  depart(buffer: SharedBuffer): { fd: number; facts: BufferFacts } {
+  depart(buffer: SharedBuffer): DepartingBuffer {
     if (!(buffer instanceof MappedBuffer)) throw new InvalidArgument('that is no buffer of this channel');
-    return { fd: buffer.move(), facts: { id: buffer.id, mode: buffer.mode, size: buffer.size } };
+    buffer.move();
+    return { fd: null, facts: { id: buffer.id, mode: buffer.mode, size: buffer.size } };
   }
 
   lost(id: number): void {
-    this.#release(id);
+    this.#news?.released(id);
   }
 
   close(): void {
-    this.#release = () => {};
+    this.#news = null;
+    for (const [id, { here }] of this.#byId) if (!here) this.#forget(id);
   }
 
-  #open(fd: number, facts: BufferFacts): SharedBuffer {
-    let memory: ArrayBuffer;
-    try {
-      memory = this.#mapper.map(fd, facts.size, facts.mode !== 'read-only');
-    } catch (error) {
+  #memoryOf(fd: number | null, id: number): Memory {
+    const known = this.#byId.get(id);
+    if (fd === null) {
+      if (known === undefined || known.here)
+        throw new ProtocolError(`the peer sent buffer ${id} by its id, and it is here, or its memory is not`);
+      return known;
+    }
+    if (known?.here) {
       this.#fds.close(fd);
-      this.#release(facts.id);
+      throw new ProtocolError(`the peer sent buffer ${id}, which is here`);
+    }
+    this.#forget(id);
+    const memory = { fd, here: true, kept: false };
+    this.#byId.set(id, memory);
+    return memory;
+  }
+
+  #open(memory: Memory, facts: BufferFacts): SharedBuffer {
+    const { id, size, mode } = facts;
+    try {
+      const view = this.#mappings.take(id, memory.fd, size, mode !== 'read-only');
+      if (!memory.kept) this.#news?.kept(id);
+      memory.kept = true;
+      return new MappedBuffer(facts, view, (how) => this.#letGo(memory, id, how));
+    } catch (error) {
+      this.#letGo(memory, id, 'closed');
       throw error;
     }
-    return new MappedBuffer(facts, memory, fd, {
-      unmap: () => this.#mapper.unmap(memory),
-      close: () => {
-        this.#fds.close(fd);
-        this.#release(facts.id);
-      },
-    });
+  }
+
+  #letGo(memory: Memory, id: number, how: 'moved' | 'closed'): void {
+    memory.here = false;
+    this.#mappings.giveBack(id);
+    if (!memory.kept || this.#news === null) this.#forget(id);
+    if (how === 'closed') this.#news?.released(id);
+  }
+
+  #forget(id: number): void {
+    const memory = this.#byId.get(id);
+    if (memory === undefined) return;
+    this.#byId.delete(id);
+    this.#mappings.drop(id);
+    this.#fds.close(memory.fd);
   }
 }
 
@@ -84,24 +132,27 @@ class MappedBuffer implements SharedBuffer {
   readonly id: number;
   readonly size: number;
   readonly mode: BufferMode;
-  readonly #fd: number;
-  readonly #end: { unmap(): void; close(): void };
+  readonly #let: (how: 'moved' | 'closed') => void;
   #memory: ArrayBuffer | null;
   #moved = false;
 
-  constructor(facts: BufferFacts, memory: ArrayBuffer, fd: number, end: { unmap(): void; close(): void }) {
+  constructor(facts: BufferFacts, memory: ArrayBuffer, letGo: (how: 'moved' | 'closed') => void) {
     this.id = facts.id;
     this.size = facts.size;
     this.mode = facts.mode;
     this.#memory = memory;
-    this.#fd = fd;
-    this.#end = end;
+    this.#let = letGo;
     watchForLeak(this, `SharedBuffer of ${facts.size} bytes (${facts.mode})`, MappedBuffer);
   }
 
   copyOut(start = 0, end = this.size): Buffer {
     checkRange(this.size, start, end);
     return Buffer.from(this.#view().subarray(start, end));
+  }
+
+  copyInto(target: Uint8Array, start = 0): void {
+    checkCopyOut(this.size, target, start);
+    target.set(this.#view().subarray(start, start + target.length));
   }
 
   copyIn(bytes: Uint8Array, at = 0): void {
@@ -115,32 +166,29 @@ class MappedBuffer implements SharedBuffer {
   }
 
   close(): void {
-    if (this.#memory === null) return;
-    this.#unmap();
-    this.#end.close();
+    if (this.#memory !== null) this.#end('closed');
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** The memfd, which is the caller's from here on. */
-  move(): number {
+  /** Ends this handle; the memory is the caller's to pass on. */
+  move(): void {
     this.#view();
     this.#moved = true;
-    this.#unmap();
-    return this.#fd;
+    this.#end('moved');
   }
 
-  #unmap(): void {
+  #end(how: 'moved' | 'closed'): void {
     this.#memory = null;
     unwatch(this);
-    this.#end.unmap();
+    this.#let(how);
   }
 
   #view(): Uint8Array {
     if (this.#moved) throw new UseAfterMove('the SharedBuffer');
     if (this.#memory === null) throw new ClosedError('the SharedBuffer is closed');
-    return new Uint8Array(this.#memory, 0, this.size);
+    return new Uint8Array(this.#memory);
   }
 }

@@ -1,7 +1,8 @@
 import { readSync, writeSync } from 'node:fs';
 import { ClosedError, InvalidArgument, SallyportError, UseAfterMove } from './errors.js';
 import { unwatch, watchForLeak } from './leak.js';
-import { type BufferMode, checkCopyIn, checkRange, type SharedBuffer } from './shared-buffer.js';
+import type { KeptMappings } from './kept-mappings.js';
+import { type BufferMode, checkCopyIn, checkCopyOut, checkRange, type SharedBuffer } from './shared-buffer.js';
 
 /** One memfd of a pool. */
 export interface PooledMemory {
@@ -17,14 +18,11 @@ export interface PooledMemory {
   state: 'free' | 'held' | 'lent';
   /** The sandboxee had it at some time, and may still map it. */
   exposed: boolean;
+  /** The sandboxee keeps the memfd: it is passed by its id. */
+  kept: boolean;
   /** Of the present use: the memory may be larger. */
   size: number;
   mode: BufferMode;
-}
-
-interface Mapping {
-  map(fd: number, length: number, writable: boolean): ArrayBuffer;
-  unmap(buffer: ArrayBuffer): void;
 }
 
 /**
@@ -36,17 +34,17 @@ export class PooledBuffer implements SharedBuffer {
   readonly id: number;
   readonly size: number;
   readonly mode: BufferMode;
-  readonly #mapping: Mapping;
+  readonly #mappings: KeptMappings;
   readonly #free: () => void;
   #state: 'open' | 'moved' | 'closed' = 'open';
   #view: ArrayBuffer | null = null;
 
-  constructor(memory: PooledMemory, mapping: Mapping, free: () => void) {
+  constructor(memory: PooledMemory, mappings: KeptMappings, free: () => void) {
     this.memory = memory;
     this.id = memory.id;
     this.size = memory.size;
     this.mode = memory.mode;
-    this.#mapping = mapping;
+    this.#mappings = mappings;
     this.#free = free;
     watchForLeak(this, `SharedBuffer of ${this.size} bytes (${this.mode})`, PooledBuffer);
   }
@@ -54,11 +52,15 @@ export class PooledBuffer implements SharedBuffer {
   copyOut(start = 0, end = this.size): Buffer {
     this.#check();
     checkRange(this.size, start, end);
-    const { mapping } = this.memory;
-    if (mapping !== null) return Buffer.from(new Uint8Array(mapping, start, end - start));
     const copy = Buffer.allocUnsafeSlow(end - start);
-    transfer(copy.length, (done) => readSync(this.memory.fd, copy, done, copy.length - done, start + done));
+    this.#read(copy, start);
     return copy;
+  }
+
+  copyInto(target: Uint8Array, start = 0): void {
+    this.#check();
+    checkCopyOut(this.size, target, start);
+    this.#read(target, start);
   }
 
   copyIn(bytes: Uint8Array, at = 0): void {
@@ -76,7 +78,7 @@ export class PooledBuffer implements SharedBuffer {
         `a ${this.mode} buffer has no view in the broker: use copyOut and copyIn, or mode 'unsafe'`,
       );
     }
-    this.#view ??= this.#mapping.map(this.memory.fd, this.size, true);
+    this.#view ??= this.#mappings.take(this.id, this.memory.fd, this.size, true);
     return new Uint8Array(this.#view);
   }
 
@@ -96,10 +98,16 @@ export class PooledBuffer implements SharedBuffer {
     this.#let('moved');
   }
 
+  #read(target: Uint8Array, start: number): void {
+    const { mapping, fd } = this.memory;
+    if (mapping !== null) target.set(new Uint8Array(mapping, start, target.length));
+    else transfer(target.length, (done) => readSync(fd, target, done, target.length - done, start + done));
+  }
+
   #let(state: 'moved' | 'closed'): void {
     this.#state = state;
     unwatch(this);
-    if (this.#view !== null) this.#mapping.unmap(this.#view);
+    if (this.#view !== null) this.#mappings.giveBack(this.id);
     this.#view = null;
   }
 

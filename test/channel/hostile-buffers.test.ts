@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Fd, KiB, policies, type Sandboxee } from '../../broker/index.js';
 import { createMemory, seal } from '../../native/broker.js';
-import { encodeFacts, encodeRelease } from '../../protocols/buffer-frames.js';
+import { encodeFacts, encodeId } from '../../protocols/buffer-frames.js';
 import type { BufferMode } from '../../protocols/shared-buffer.js';
 import { Tag } from '../../protocols/tags.js';
 import { frame } from '../comms/support.js';
@@ -106,7 +106,7 @@ describe('a sandboxee that is hostile with shared memory', () => {
       [1, 4711],
     ] as const) {
       await using sandboxee = await launchArmed();
-      const release = frame(Tag.BufferRelease, encodeRelease(other || (await keepOne(sandboxee))));
+      const release = frame(Tag.BufferRelease, encodeId(other || (await keepOne(sandboxee))));
       await begin(
         sandboxee,
         ({ attack }, message: Buffer, count: number) => {
