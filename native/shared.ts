@@ -104,8 +104,10 @@ export interface NativeEndpoint {
 export interface NativeMapping {
   /** The first `length` bytes. The ArrayBuffer before it is detached: its views become empty. */
   view(length: number): ArrayBuffer;
+  /** All of it, always the same ArrayBuffer until it is unmapped. */
+  lasting(): ArrayBuffer;
   /**
-   * Detaches the ArrayBuffer, if there is one. False where `ArrayBuffer.prototype.transfer()` has moved the memory out of it:
+   * Detaches the ArrayBuffer of `view`, if there is one. False where `ArrayBuffer.prototype.transfer()` has moved the memory out of it:
    * then it can only be unmapped.
    */
   revoke(): boolean;

@@ -192,7 +192,7 @@ export class BufferPool implements BufferHome {
     try {
       operations.seal(fd, Seal.Shrink | Seal.Grow);
       // Only a mapping from before F_SEAL_FUTURE_WRITE can still write: it is the broker's way in, and the only one.
-      if (mode === 'read-only') mapping = this.#mappings.take(id, fd, capacity, true);
+      if (mode === 'read-only') mapping = this.#mappings.take(id, fd, capacity, true).lasting();
       operations.seal(fd, mode === 'read-only' ? Seal.FutureWrite | Seal.Seal : Seal.Seal);
       const { dev, ino } = operations.describe(fd);
       const file = `${dev}:${ino}`;

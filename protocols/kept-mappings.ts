@@ -14,7 +14,7 @@ interface Kept {
 
 /**
  * One side's mappings of shared memory, by the id of the memory. They outlive the buffers: to map 64 MiB anew, and to have every page
- * of it faulted in, takes longer than to fill them. What nobody has taken has no ArrayBuffer, so that nothing here can reach it.
+ * of it faulted in, takes longer than to fill them. What nobody has taken has only such an ArrayBuffer as was asked to last.
  */
 export class KeptMappings {
   readonly #operations: MappingOperations;
@@ -34,30 +34,22 @@ export class KeptMappings {
     return this.#bytes;
   }
 
-  /** The first `size` bytes of a memory that nobody has taken, until it is given back. */
-  take(id: number, fd: number, size: number, writable: boolean): ArrayBuffer {
+  /** Takes at least `size` bytes of a memory that nobody has taken. Only this can fail. */
+  take(id: number, fd: number, size: number, writable: boolean): NativeMapping {
     const before = this.#byId.get(id);
     if (before !== undefined && before.length >= size) {
-      const view = before.mapping.view(size);
       before.taken = true;
-      return view;
+      return before.mapping;
     }
     this.drop(id);
     const mapping = this.#operations.map(fd, size, writable);
-    const kept: Kept = { mapping, length: size, taken: true };
-    this.#byId.set(id, kept);
+    this.#byId.set(id, { mapping, length: size, taken: true });
     this.#bytes += size;
-    try {
-      return mapping.view(size);
-    } catch (error) {
-      this.drop(id);
-      throw error;
-    } finally {
-      this.#evict();
-    }
+    this.#evict();
+    return mapping;
   }
 
-  /** Every view becomes empty. */
+  /** Every view that is not a lasting one becomes empty. */
   giveBack(id: number): void {
     const kept = this.#byId.get(id);
     if (kept === undefined) return;

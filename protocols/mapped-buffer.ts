@@ -1,4 +1,4 @@
-import { shared } from '../native/shared.js';
+import { type NativeMapping, shared } from '../native/shared.js';
 import { ClosedError, InvalidArgument, ProtocolError, UseAfterMove } from './errors.js';
 import { type FdOperations, nativeFds } from './fd-facts.js';
 import { KeptMappings, type MappingOperations } from './kept-mappings.js';
@@ -102,10 +102,10 @@ export class MappedBuffers implements BufferHome {
   #open(memory: Memory, facts: BufferFacts): SharedBuffer {
     const { id, size, mode } = facts;
     try {
-      const view = this.#mappings.take(id, memory.fd, size, mode !== 'read-only');
+      const mapping = this.#mappings.take(id, memory.fd, size, mode !== 'read-only');
       if (!memory.kept) this.#news?.kept(id);
       memory.kept = true;
-      return new MappedBuffer(facts, view, (how) => this.#letGo(memory, id, how));
+      return new MappedBuffer(facts, mapping, (how) => this.#letGo(memory, id, how));
     } catch (error) {
       this.#letGo(memory, id, 'closed');
       throw error;
@@ -133,40 +133,47 @@ class MappedBuffer implements SharedBuffer {
   readonly size: number;
   readonly mode: BufferMode;
   readonly #let: (how: 'moved' | 'closed') => void;
-  #memory: ArrayBuffer | null;
+  #mapping: NativeMapping | null;
+  #view: ArrayBuffer | null = null;
   #moved = false;
 
-  constructor(facts: BufferFacts, memory: ArrayBuffer, letGo: (how: 'moved' | 'closed') => void) {
+  constructor(facts: BufferFacts, mapping: NativeMapping, letGo: (how: 'moved' | 'closed') => void) {
     this.id = facts.id;
     this.size = facts.size;
     this.mode = facts.mode;
-    this.#memory = memory;
+    this.#mapping = mapping;
     this.#let = letGo;
     watchForLeak(this, `SharedBuffer of ${facts.size} bytes (${facts.mode})`, MappedBuffer);
   }
 
   copyOut(start = 0, end = this.size): Buffer {
     checkRange(this.size, start, end);
-    return Buffer.from(this.#view().subarray(start, end));
+    return Buffer.from(this.unsafeBytes().subarray(start, end));
   }
 
   copyInto(target: Uint8Array, start = 0): void {
     checkCopyOut(this.size, target, start);
-    target.set(this.#view().subarray(start, start + target.length));
+    target.set(this.unsafeBytes().subarray(start, start + target.length));
   }
 
   copyIn(bytes: Uint8Array, at = 0): void {
     if (this.mode === 'read-only') throw new InvalidArgument('the buffer is read-only here');
     checkCopyIn(this.size, bytes, at);
-    this.#view().set(bytes, at);
+    this.unsafeBytes().set(bytes, at);
   }
 
   unsafeBytes(): Uint8Array {
-    return this.#view();
+    const mapping = this.#held();
+    this.#view ??= mapping.view(this.size);
+    return new Uint8Array(this.#view);
+  }
+
+  unsafeLastingBytes(): Uint8Array {
+    return new Uint8Array(this.#held().lasting(), 0, this.size);
   }
 
   close(): void {
-    if (this.#memory !== null) this.#end('closed');
+    if (this.#mapping !== null) this.#end('closed');
   }
 
   [Symbol.dispose](): void {
@@ -175,20 +182,20 @@ class MappedBuffer implements SharedBuffer {
 
   /** Ends this handle; the memory is the caller's to pass on. */
   move(): void {
-    this.#view();
+    this.#held();
     this.#moved = true;
     this.#end('moved');
   }
 
   #end(how: 'moved' | 'closed'): void {
-    this.#memory = null;
+    this.#mapping = null;
     unwatch(this);
     this.#let(how);
   }
 
-  #view(): Uint8Array {
+  #held(): NativeMapping {
     if (this.#moved) throw new UseAfterMove('the SharedBuffer');
-    if (this.#memory === null) throw new ClosedError('the SharedBuffer is closed');
-    return new Uint8Array(this.#memory);
+    if (this.#mapping === null) throw new ClosedError('the SharedBuffer is closed');
+    return this.#mapping;
   }
 }

@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import type { NativeMapping } from '../native/shared.js';
 import { ClosedError, InvalidArgument, SallyportError, UseAfterMove } from './errors.js';
 import { unwatch, watchForLeak } from './leak.js';
 import type { KeptMappings } from './kept-mappings.js';
@@ -37,6 +38,7 @@ export class PooledBuffer implements SharedBuffer {
   readonly #mappings: KeptMappings;
   readonly #free: () => void;
   #state: 'open' | 'moved' | 'closed' = 'open';
+  #mapping: NativeMapping | null = null;
   #view: ArrayBuffer | null = null;
 
   constructor(memory: PooledMemory, mappings: KeptMappings, free: () => void) {
@@ -72,14 +74,13 @@ export class PooledBuffer implements SharedBuffer {
   }
 
   unsafeBytes(): Uint8Array {
-    this.#check();
-    if (this.mode !== 'unsafe') {
-      throw new InvalidArgument(
-        `a ${this.mode} buffer has no view in the broker: use copyOut and copyIn, or mode 'unsafe'`,
-      );
-    }
-    this.#view ??= this.#mappings.take(this.id, this.memory.fd, this.size, true);
+    const mapping = this.#mapped();
+    this.#view ??= mapping.view(this.size);
     return new Uint8Array(this.#view);
+  }
+
+  unsafeLastingBytes(): Uint8Array {
+    return new Uint8Array(this.#mapped().lasting(), 0, this.size);
   }
 
   close(): void {
@@ -98,6 +99,17 @@ export class PooledBuffer implements SharedBuffer {
     this.#let('moved');
   }
 
+  #mapped(): NativeMapping {
+    this.#check();
+    if (this.mode !== 'unsafe') {
+      throw new InvalidArgument(
+        `a ${this.mode} buffer has no view in the broker: use copyOut and copyIn, or mode 'unsafe'`,
+      );
+    }
+    this.#mapping ??= this.#mappings.take(this.id, this.memory.fd, this.size, true);
+    return this.#mapping;
+  }
+
   #read(target: Uint8Array, start: number): void {
     const { mapping, fd } = this.memory;
     if (mapping !== null) target.set(new Uint8Array(mapping, start, target.length));
@@ -107,8 +119,8 @@ export class PooledBuffer implements SharedBuffer {
   #let(state: 'moved' | 'closed'): void {
     this.#state = state;
     unwatch(this);
-    if (this.#view !== null) this.#mappings.giveBack(this.id);
-    this.#view = null;
+    if (this.#mapping !== null) this.#mappings.giveBack(this.id);
+    this.#mapping = null;
   }
 
   #check(): void {

@@ -29,6 +29,13 @@ export interface SharedBuffer extends Disposable {
    * In the broker only for mode `unsafe`. In the sandboxee for all; writing to `read-only` memory kills the process.
    */
   unsafeBytes(): Uint8Array;
+  /**
+   * The same, but not taken away when the buffer is closed or moved: what it shows then is what the next owner does, on this side
+   * too. For memory that goes to and fro, of which each use would need an ArrayBuffer of its own: V8 collects garbage for each of
+   * 64 MiB or more, and that takes longer than to fill it. Empty once the memory is unmapped: when the channel ends, and
+   * where more than is kept mapped is in use.
+   */
+  unsafeLastingBytes(): Uint8Array;
   close(): void;
 }
 

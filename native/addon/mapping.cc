@@ -41,6 +41,7 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
     return DefineClass(env, "Mapping",
                        {
                            InstanceMethod("view", &Mapping::View),
+                           InstanceMethod("lasting", &Mapping::Lasting),
                            InstanceMethod("revoke", &Mapping::Revoke),
                            InstanceMethod("unmap", &Mapping::Unmap),
                        });
@@ -62,41 +63,65 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
   Napi::Value View(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const int64_t length = IntegerArgument(info[0], "length", 1, kMostBytes);
-    if (memory_ == nullptr) throw SystemError(env, EINVAL, "view", "the memory is not mapped any more");
+    CheckUsable(env);
     if (size_t(length) > memory_->length) {
       throw OutOfRange(env, "'length' is more than the " + std::to_string(memory_->length) + " bytes that are mapped");
     }
-    if (!Detach()) throw SystemError(env, EINVAL, "view", "the ArrayBuffer before was transferred to another");
-    auto held = std::make_unique<std::shared_ptr<Memory>>(memory_);
-    const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
-        env, memory_->address, size_t(length),
-        [](Napi::Env, void*, std::shared_ptr<Memory>* finalized) { delete finalized; }, held.get());
-    held.release();
+    Detach(view_);
+    CheckUsable(env);
+    const Napi::ArrayBuffer buffer = MakeBuffer(env, size_t(length));
     view_ = Napi::Persistent(buffer);
     return buffer;
   }
 
-  Napi::Value Revoke(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), Detach()); }
+  Napi::Value Lasting(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    CheckUsable(env);
+    if (lasting_.IsEmpty()) lasting_ = Napi::Persistent(MakeBuffer(env, memory_->length));
+    return lasting_.Value();
+  }
+
+  Napi::Value Revoke(const Napi::CallbackInfo& info) {
+    Detach(view_);
+    return Napi::Boolean::New(info.Env(), !escaped_);
+  }
 
   void Unmap(const Napi::CallbackInfo&) {
     if (memory_ == nullptr) return;
+    Detach(view_);
+    Detach(lasting_);
     // What was transferred keeps the memory: the garbage collector unmaps it.
-    if (Detach()) memory_->Unmap();
+    if (!escaped_) memory_->Unmap();
     memory_.reset();
   }
 
-  // False where ArrayBuffer.prototype.transfer() has moved the memory to an object that nobody knows here.
-  bool Detach() {
-    if (escaped_ || view_.IsEmpty()) return !escaped_;
-    Napi::ArrayBuffer buffer = view_.Value();
-    escaped_ = buffer.IsDetached();
-    if (!escaped_) buffer.Detach();
-    view_.Reset();
-    return !escaped_;
+  void CheckUsable(Napi::Env env) const {
+    if (memory_ == nullptr) throw SystemError(env, EINVAL, "view", "the memory is not mapped any more");
+    if (escaped_) throw SystemError(env, EINVAL, "view", "the ArrayBuffer before was transferred to another");
+  }
+
+  Napi::ArrayBuffer MakeBuffer(Napi::Env env, size_t length) const {
+    auto held = std::make_unique<std::shared_ptr<Memory>>(memory_);
+    const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
+        env, memory_->address, length,
+        [](Napi::Env, void*, std::shared_ptr<Memory>* finalized) { delete finalized; }, held.get());
+    held.release();
+    return buffer;
+  }
+
+  // ArrayBuffer.prototype.transfer() may have moved the memory to an object that nobody knows here.
+  void Detach(Napi::Reference<Napi::ArrayBuffer>& reference) {
+    if (reference.IsEmpty()) return;
+    Napi::ArrayBuffer buffer = reference.Value();
+    if (buffer.IsDetached()) escaped_ = true;
+    else buffer.Detach();
+    reference.Reset();
   }
 
   std::shared_ptr<Memory> memory_;
+  // Until it is revoked, and until it is unmapped.
   Napi::Reference<Napi::ArrayBuffer> view_;
+  Napi::Reference<Napi::ArrayBuffer> lasting_;
   bool escaped_ = false;
 };
 
