@@ -133,7 +133,11 @@ export interface SharedBinding {
    * bytes than it has. A store to a mapping that is not writable ends the process. The fd stays the caller's. What was
    * forgotten is unmapped by the garbage collector.
    */
-  Mapping: new (fd: number, length: number, writable: boolean) => NativeMapping;
+  Mapping: new (
+    fd: number,
+    length: number,
+    writable: boolean,
+  ) => NativeMapping;
 }
 
 let bound: { role: 'broker' | 'sandboxee'; binding: SharedBinding } | undefined;

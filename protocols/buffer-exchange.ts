@@ -74,6 +74,10 @@ export class BufferExchange {
     return this.#home;
   }
 
+  get mapped(): BufferHome['mapped'] {
+    return this.#home?.mapped ?? { used: 0, limit: 0 };
+  }
+
   /** Answers of ours that the peer does not read: what makes us read on only makes more of them. */
   get repliesUnread(): boolean {
     const { queued, position } = this.#outbox;

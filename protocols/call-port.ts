@@ -1,3 +1,4 @@
+import type { BufferExchange } from './buffer-exchange.js';
 import { LimitExceeded, ProtocolError, type SallyportError } from './errors.js';
 import type { Fd } from './fd.js';
 import type { FdOperations } from './fd-facts.js';
@@ -7,7 +8,7 @@ import { LargeAnswers } from './large-answers.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
 import { attachTags, queueBuffer } from './outgoing-buffer.js';
-import type { BufferHome, SharedBuffer } from './shared-buffer.js';
+import type { SharedBuffer } from './shared-buffer.js';
 import { Tag } from './tags.js';
 
 /** What a channel tells of whoever makes and serves calls on it. */
@@ -43,7 +44,7 @@ export class CallPort {
   /** Closes the channel for what the peer did. */
   readonly violate: (error: unknown) => void;
   readonly #outbox: Outbox;
-  readonly #buffers: { readonly home: BufferHome };
+  readonly #buffers: Pick<BufferExchange, 'home' | 'mapped'>;
   readonly #refused: () => SallyportError | null;
   readonly #phase: () => Phase;
   readonly #large: LargeAnswers;
@@ -52,7 +53,7 @@ export class CallPort {
 
   constructor(
     outbox: Outbox,
-    buffers: { readonly home: BufferHome },
+    buffers: Pick<BufferExchange, 'home' | 'mapped'>,
     fds: FdOperations,
     limits: ChannelLimits,
     refused: () => SallyportError | null,
@@ -71,6 +72,11 @@ export class CallPort {
   /** Bytes accepted that the kernel has not. */
   get queued(): number {
     return this.#outbox.queued + this.#large.bytes;
+  }
+
+  /** Bytes of shared memory. */
+  get mapped(): BufferExchange['mapped'] {
+    return this.#buffers.mapped;
   }
 
   /** Throws where nothing can be sent, or not so much. */

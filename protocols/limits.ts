@@ -21,6 +21,8 @@ export interface ChannelLimits {
   readonly sharedMemory: number;
   /** Buffers of one sandboxee: each is an open file of the broker. */
   readonly sharedBuffers: number;
+  /** Memfds that a sandboxee keeps for their next use: each is an open file of its own. */
+  readonly keptBuffers: number;
   /** Shared memory that either side keeps mapped for its next use; open buffers may make it more. */
   readonly mappedMemory: number;
   /** Requests for a buffer that wait for their answer. */
@@ -52,6 +54,7 @@ export const defaultLimits: ChannelLimits = {
   sendMax: 64 * MiB,
   sharedMemory: 64 * MiB,
   sharedBuffers: 64,
+  keptBuffers: 16,
   mappedMemory: 256 * MiB,
   bufferRequests: 64,
   proto: MiB,

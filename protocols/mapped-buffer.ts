@@ -3,7 +3,7 @@ import { ClosedError, InvalidArgument, ProtocolError, UseAfterMove } from './err
 import { type FdOperations, nativeFds } from './fd-facts.js';
 import { KeptMappings, type MappingOperations } from './kept-mappings.js';
 import { unwatch, watchForLeak } from './leak.js';
-import { defaultLimits } from './limits.js';
+import { type ChannelLimits, defaultLimits } from './limits.js';
 import {
   type ArrivedBuffer,
   type BufferFacts,
@@ -32,22 +32,26 @@ interface Memory {
 
 /**
  * The sandboxee's buffers: memory that the broker made. Once it was used here its memfd stays, and the buffer crosses by its id;
- * of the mappings, as many stay as `mappedMemory` allows.
+ * of memfds and of mappings, as many stay as the limits allow. What does not stay goes with its memfd each time.
  */
 export class MappedBuffers implements BufferHome {
   readonly #fds: FdOperations;
   readonly #mappings: KeptMappings;
+  readonly #mostKept: number;
   readonly #byId = new Map<number, Memory>();
+  #kept = 0;
   /** Null once the channel has ended: nothing comes back then. */
   #news: BufferNews | null = { released: () => {}, kept: () => {} };
 
   constructor(
     fds: FdOperations = nativeFds,
     mappings: MappingOperations = nativeMappings,
-    mappedMemory = defaultLimits.mappedMemory,
+    limits: Partial<Pick<ChannelLimits, 'mappedMemory' | 'keptBuffers'>> = {},
   ) {
+    const { mappedMemory, keptBuffers } = { ...defaultLimits, ...limits };
     this.#fds = fds;
     this.#mappings = new KeptMappings(mappings, mappedMemory);
+    this.#mostKept = keptBuffers;
   }
 
   get mapped(): { readonly used: number; readonly limit: number } {
@@ -63,14 +67,14 @@ export class MappedBuffers implements BufferHome {
     memory.here = true;
     return {
       open: () => this.#open(memory, facts),
-      discard: () => this.#letGo(memory, facts.id, 'closed'),
+      discard: () => this.#closed(memory, facts.id),
     };
   }
 
   depart(buffer: SharedBuffer): DepartingBuffer {
     if (!(buffer instanceof MappedBuffer)) throw new InvalidArgument('that is no buffer of this channel');
-    buffer.move();
-    return { fd: null, facts: { id: buffer.id, mode: buffer.mode, size: buffer.size } };
+    const { id, mode, size } = buffer;
+    return { fd: buffer.move(), facts: { id, mode, size } };
   }
 
   lost(id: number): void {
@@ -103,46 +107,76 @@ export class MappedBuffers implements BufferHome {
     const { id, size, mode } = facts;
     try {
       const mapping = this.#mappings.take(id, memory.fd, size, mode !== 'read-only');
-      if (!memory.kept) this.#news?.kept(id);
-      memory.kept = true;
-      return new MappedBuffer(facts, mapping, (how) => this.#letGo(memory, id, how));
+      this.#keep(memory, id);
+      return new MappedBuffer(facts, mapping, {
+        closed: () => this.#closed(memory, id),
+        moved: () => this.#moved(memory, id),
+      });
     } catch (error) {
-      this.#letGo(memory, id, 'closed');
+      this.#closed(memory, id);
       throw error;
     }
   }
 
-  #letGo(memory: Memory, id: number, how: 'moved' | 'closed'): void {
+  #closed(memory: Memory, id: number): void {
     memory.here = false;
-    this.#mappings.giveBack(id);
-    if (!memory.kept || this.#news === null) this.#forget(id);
-    if (how === 'closed') this.#news?.released(id);
+    if (memory.kept && this.#news !== null) this.#mappings.giveBack(id);
+    else this.#forget(id);
+    this.#news?.released(id);
+  }
+
+  /** The memfd, where it does not stay. */
+  #moved(memory: Memory, id: number): number | null {
+    memory.here = false;
+    if (!memory.kept) {
+      this.#byId.delete(id);
+      this.#mappings.drop(id);
+      return memory.fd;
+    }
+    if (this.#news !== null) this.#mappings.giveBack(id);
+    else this.#forget(id);
+    return null;
+  }
+
+  #keep(memory: Memory, id: number): void {
+    if (memory.kept || this.#kept >= this.#mostKept || this.#news === null) return;
+    this.#news.kept(id);
+    memory.kept = true;
+    this.#kept += 1;
   }
 
   #forget(id: number): void {
     const memory = this.#byId.get(id);
     if (memory === undefined) return;
+    if (memory.kept) this.#kept -= 1;
     this.#byId.delete(id);
     this.#mappings.drop(id);
     this.#fds.close(memory.fd);
   }
 }
 
+/** The ways in which a buffer leaves its holder. */
+interface Home {
+  closed(): void;
+  /** The memfd, where it goes along. */
+  moved(): number | null;
+}
+
 class MappedBuffer implements SharedBuffer {
   readonly id: number;
   readonly size: number;
   readonly mode: BufferMode;
-  readonly #let: (how: 'moved' | 'closed') => void;
+  readonly #home: Home;
   #mapping: NativeMapping | null;
   #view: ArrayBuffer | null = null;
   #moved = false;
 
-  constructor(facts: BufferFacts, mapping: NativeMapping, letGo: (how: 'moved' | 'closed') => void) {
+  constructor(facts: BufferFacts, mapping: NativeMapping, home: Home) {
     this.id = facts.id;
     this.size = facts.size;
     this.mode = facts.mode;
     this.#mapping = mapping;
-    this.#let = letGo;
+    this.#home = home;
     watchForLeak(this, `SharedBuffer of ${facts.size} bytes (${facts.mode})`, MappedBuffer);
   }
 
@@ -173,7 +207,9 @@ class MappedBuffer implements SharedBuffer {
   }
 
   close(): void {
-    if (this.#mapping !== null) this.#end('closed');
+    if (this.#mapping === null) return;
+    this.#end();
+    this.#home.closed();
   }
 
   [Symbol.dispose](): void {
@@ -181,16 +217,16 @@ class MappedBuffer implements SharedBuffer {
   }
 
   /** Ends this handle; the memory is the caller's to pass on. */
-  move(): void {
+  move(): number | null {
     this.#held();
     this.#moved = true;
-    this.#end('moved');
+    this.#end();
+    return this.#home.moved();
   }
 
-  #end(how: 'moved' | 'closed'): void {
+  #end(): void {
     this.#mapping = null;
     unwatch(this);
-    this.#let(how);
   }
 
   #held(): NativeMapping {

@@ -1,8 +1,8 @@
 import { readSync, writeSync } from 'node:fs';
 import type { NativeMapping } from '../native/shared.js';
 import { ClosedError, InvalidArgument, SallyportError, UseAfterMove } from './errors.js';
-import { unwatch, watchForLeak } from './leak.js';
 import type { KeptMappings } from './kept-mappings.js';
+import { unwatch, watchForLeak } from './leak.js';
 import { type BufferMode, checkCopyIn, checkCopyOut, checkRange, type SharedBuffer } from './shared-buffer.js';
 
 /** One memfd of a pool. */

@@ -106,7 +106,7 @@ describe('mapping', () => {
     broker.close(fd);
   });
 
-  it('shows the same memory again after it was revoked, as much of it as is asked for, at the same cost of one mapping', () => {
+  it('shows the same memory again after it was revoked, as much of it as is asked for, by the same one mapping', () => {
     const fd = sealed(8192);
     const mapping = new broker.Mapping(fd, 8192, true);
     const { sharedMappings } = holdings();
@@ -117,7 +117,7 @@ describe('mapping', () => {
     expect(first.length).to.equal(0);
     const second = new Uint8Array(mapping.view(101));
     expect([second.length, second[100]]).to.deep.equal([101, 9]);
-    expect(new Uint8Array(mapping.view(8192))[100], 'a view of its own').to.equal(9);
+    expect(new Uint8Array(mapping.view(8192))[100], 'and the next').to.equal(9);
     expect(second.length, 'one at a time').to.equal(0);
     expect(holdings().sharedMappings).to.equal(sharedMappings);
     mapping.unmap();
@@ -182,13 +182,30 @@ describe('mapping', () => {
     await collected();
   });
 
-  it('is unmapped by the garbage collector where it was forgotten, once its view is forgotten too', async () => {
+  it('is unmapped by the garbage collector where it was forgotten, once its views are forgotten too', async () => {
     const fd = sealed(4096);
-    const view = (() => new Uint8Array(new broker.Mapping(fd, 4096, true).view(4096)))();
     new broker.Mapping(fd, 4096, true);
+    const views = [new broker.Mapping(fd, 4096, true).view(4096), new broker.Mapping(fd, 4096, true).lasting()];
     broker.close(fd);
     await collected();
-    expect(view[4095]).to.equal(0);
+    expect(views.map((view) => new Uint8Array(view)[4095])).to.deep.equal([0, 0]);
+    views.length = 0;
+    await collected();
+  });
+
+  it('has one lasting view, which stays when others are revoked, and ends with the mapping', () => {
+    const fd = sealed(8192);
+    const mapping = new broker.Mapping(fd, 8192, true);
+    const lasting = new Uint8Array(mapping.lasting());
+    expect(mapping.lasting()).to.equal(lasting.buffer);
+    const passing = new Uint8Array(mapping.view(100));
+    passing[99] = 5;
+    mapping.revoke();
+    expect([passing.length, lasting.length, lasting[99]]).to.deep.equal([0, 8192, 5]);
+    mapping.unmap();
+    expect(lasting.length).to.equal(0);
+    expect(errorOf(() => mapping.lasting()).code).to.equal('EINVAL');
+    broker.close(fd);
   });
 });
 
