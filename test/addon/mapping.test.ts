@@ -162,6 +162,7 @@ describe('mapping', () => {
   });
 
   it('leaves the memory to the ArrayBuffer that it was transferred to, and shows it no more', async function () {
+    const before = holdings().sharedMappings;
     const fd = sealed(4096);
     const mapping = new broker.Mapping(fd, 4096, true);
     const buffer = mapping.view(4096) as ArrayBuffer & { transfer?: () => ArrayBuffer };
@@ -177,20 +178,22 @@ describe('mapping', () => {
     expect(errorOf(() => mapping.view(4096)).code).to.equal('EINVAL');
     mapping.unmap();
     new Uint8Array(moved)[4095] = 1;
+    expect(holdings().sharedMappings).to.equal(before + 1);
     moved = undefined;
     broker.close(fd);
-    await collected();
+    await mappingsToBe(before);
   });
 
   it('is unmapped by the garbage collector where it was forgotten, once its views are forgotten too', async () => {
+    const before = holdings().sharedMappings;
     const fd = sealed(4096);
     new broker.Mapping(fd, 4096, true);
     const views = [new broker.Mapping(fd, 4096, true).view(4096), new broker.Mapping(fd, 4096, true).lasting()];
     broker.close(fd);
-    await collected();
+    await mappingsToBe(before + views.length);
     expect(views.map((view) => new Uint8Array(view)[4095])).to.deep.equal([0, 0]);
     views.length = 0;
-    await collected();
+    await mappingsToBe(before);
   });
 
   it('has one lasting view, which stays when others are revoked, and ends with the mapping', () => {
@@ -209,10 +212,10 @@ describe('mapping', () => {
   });
 });
 
-/** The leak gate counts the mappings afterwards. */
-async function collected(): Promise<void> {
+/** The wrapper goes first, and its ArrayBuffers with a later collection. */
+async function mappingsToBe(count: number): Promise<void> {
   await eventually(() => {
     collectGarbage();
-    return true;
-  }, 'a collection');
+    return holdings().sharedMappings === count;
+  }, `${count} mappings`);
 }
