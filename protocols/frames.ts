@@ -39,8 +39,11 @@ export type Pull = (target: Uint8Array, from: number, to: number) => number;
 /** A frame of more bytes that is not whole is gathered apart at once where it can be pulled: each byte is copied once less. */
 const PULLED = 16 * KiB;
 
-/** Where a large frame is gathered at first; untouched, it is address space and no memory. */
-const FIRST_ROOM = MiB;
+/**
+ * Where a large frame is gathered at first, a mebibyte of data with what is around it at the most; untouched, it is address space
+ * and no memory.
+ */
+const FIRST_ROOM = MiB + 64 * KiB;
 
 /**
  * Cuts batches of a reused slab into frames. A frame that fits the slab waits there until it is whole. A larger one is

@@ -3,8 +3,8 @@ import { KiB, MiB } from '../units.js';
 import { OutgoingHandles } from './handles.js';
 
 const SMALL = 16 * KiB;
-/** A buffer above this is not kept for the next message. */
-const KEPT = MiB;
+/** A buffer above this is not kept for the next message: room for a mebibyte of data with what is around it. */
+const KEPT = MiB + 64 * KiB;
 
 /** Where a message is written. It grows by what is really written, up to `max`, and is used again. */
 export class Writer {
