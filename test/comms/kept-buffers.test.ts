@@ -5,6 +5,7 @@ import { nativeFds } from '../../protocols/fd-facts.js';
 import { MappedBuffers } from '../../protocols/mapped-buffer.js';
 import type { BufferMode, SharedBuffer } from '../../protocols/shared-buffer.js';
 import { KiB, MiB } from '../../protocols/units.js';
+import { reaped } from '../addon/support.js';
 import { leakGate } from '../support/leak-gate.js';
 import { holdings } from '../support/leaks.js';
 import { brokerMemory, closePair, type Pair, rejection, settle, socketComms, thrown } from './support.js';
@@ -227,9 +228,12 @@ describe('shared buffers that go to and fro', () => {
   });
 
   it('keep no more memfds than the limit: the others are sent each time', async () => {
-    const files = () => holdings().descriptors.filter((each) => each.includes('memfd:')).length;
+    const files = async () => {
+      await reaped();
+      return holdings().descriptors.filter((each) => each.includes('memfd:')).length;
+    };
     for (let round = 0; round < 3; round += 1) {
-      const before = files();
+      const before = await files();
       const held = [];
       for (let count = 0; count < 8; count += 1) held.push(await pair.sandboxee.requestBuffer(64 * KiB));
       for (const buffer of held) {
@@ -238,7 +242,7 @@ describe('shared buffers that go to and fro', () => {
         expect(received.copyOut(0, 1)[0]).to.equal(round);
       }
       if (round === 0) continue;
-      expect(files(), 'what was sent is closed').to.equal(before);
+      expect(await files(), 'what was sent is closed').to.equal(before);
     }
     expect([fdsSent, inside.mapped.used]).to.deep.equal([8 + 2 + 2, 6 * 64 * KiB]);
   });
