@@ -17,7 +17,7 @@ export interface Limits {
   readonly openFiles?: number;
   /** Processes and threads. Default 64. */
   readonly processes?: number;
-  /** All shared buffers together. Default 64 MiB. */
+  /** All shared buffers together; what was used counts until the end. It stays mapped, and so counts in `memory` too. Default 64 MiB. */
   readonly sharedMemory?: number;
   /** How many CPUs it may keep busy on average, e.g. 0.5; a host without the cgroup controller for it refuses. Default: all. */
   readonly cpus?: number;

@@ -13,6 +13,5 @@ export const bufferOperations: PoolOperations = {
   ...nativeFds,
   createMemory: (size) => native.createMemory('sallyport-buffer', size, { executable: false }),
   seal: native.seal,
-  map: (fd, length, writable) => native.binding.map(fd, length, writable),
-  unmap: (buffer) => native.binding.unmap(buffer),
+  map: (fd, length, writable) => new native.binding.Mapping(fd, length, writable),
 };

@@ -105,6 +105,21 @@ export interface NativeEndpoint {
   close(): void;
 }
 
+/** Memory that stays mapped while nobody here may look at it: only its ArrayBuffer comes and goes. */
+export interface NativeMapping {
+  /** The first `length` bytes. The ArrayBuffer before it is detached: its views become empty. */
+  view(length: number): ArrayBuffer;
+  /** All of it, always the same ArrayBuffer until it is unmapped. */
+  lasting(): ArrayBuffer;
+  /**
+   * Detaches the ArrayBuffer of `view`, if there is one. False where `ArrayBuffer.prototype.transfer()` has moved the memory out of it:
+   * then it can only be unmapped.
+   */
+  revoke(): boolean;
+  /** At once, and idempotent. Memory that was transferred is unmapped by the garbage collector. */
+  unmap(): void;
+}
+
 export interface SharedBinding {
   /** Owns the fd, a unix stream socket, once the constructor has returned. `onDrain`: the queue has become empty. */
   Endpoint: new (
@@ -120,12 +135,14 @@ export interface SharedBinding {
   describe(fd: number): FdFacts;
   /**
    * MAP_SHARED. Refuses what is no memfd with F_SEAL_SHRINK and F_SEAL_GROW (a peer could shrink it under us), and more
-   * bytes than it has. A store to a mapping that is not writable ends the process.
+   * bytes than it has. A store to a mapping that is not writable ends the process. The fd stays the caller's. What was
+   * forgotten is unmapped by the garbage collector.
    */
-  map(fd: number, length: number, writable: boolean): ArrayBuffer;
-  /** Detaches the buffer, whose views become empty, and unmaps at once. A buffer that was forgotten is unmapped by the
-   * garbage collector. */
-  unmap(buffer: ArrayBuffer): void;
+  Mapping: new (
+    fd: number,
+    length: number,
+    writable: boolean,
+  ) => NativeMapping;
 }
 
 let bound: { role: 'broker' | 'sandboxee'; binding: SharedBinding } | undefined;

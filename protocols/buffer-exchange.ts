@@ -3,8 +3,8 @@ import {
   decodeRefusal,
   decodeRequest,
   encodeGrant,
+  encodeId,
   encodeRefusal,
-  encodeRelease,
   encodeRequest,
   Refusal,
 } from './buffer-frames.js';
@@ -13,7 +13,15 @@ import type { FdOperations } from './fd-facts.js';
 import type { Frame } from './frame.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
-import { type BufferHome, type BufferMode, checkBuffer, type SharedBuffer } from './shared-buffer.js';
+import { grantTags, queueBuffer } from './outgoing-buffer.js';
+import {
+  type ArrivedBuffer,
+  type BufferHome,
+  type BufferMode,
+  type BufferNews,
+  checkBuffer,
+  type SharedBuffer,
+} from './shared-buffer.js';
 import { Tag } from './tags.js';
 
 /** The broker's part: where buffers come from. */
@@ -54,13 +62,20 @@ export class BufferExchange {
     this.#limits = limits;
     this.#fds = fds;
     this.#outbox = outbox;
-    this.#home?.attach?.((id) => this.#release(id));
+    this.#home?.attach?.({
+      released: (id) => this.#tell(Tag.BufferRelease, id),
+      kept: (id) => this.#tell(Tag.BufferKept, id),
+    });
   }
 
   /** Throws where this channel carries no buffers. */
   get home(): BufferHome {
     if (this.#home === undefined) throw new InvalidArgument('this channel carries no shared buffers');
     return this.#home;
+  }
+
+  get mapped(): BufferHome['mapped'] {
+    return this.#home?.mapped ?? { used: 0, limit: 0 };
   }
 
   /** Answers of ours that the peer does not read: what makes us read on only makes more of them. */
@@ -97,6 +112,14 @@ export class BufferExchange {
       case Tag.AttachBuffer:
         frame.attachBuffer(this.#arrived(frame));
         return false;
+      case Tag.SharedBufferById:
+        frame.attachBuffer(this.#arrived(frame));
+        frame.tag = Tag.SharedBuffer;
+        return false;
+      case Tag.AttachBufferById:
+        frame.attachBuffer(this.#arrived(frame));
+        frame.tag = Tag.AttachBuffer;
+        return false;
       case Tag.BufferRequest:
         try {
           this.#answer(frame);
@@ -106,13 +129,17 @@ export class BufferExchange {
         }
         return true;
       case Tag.BufferGrant:
+      case Tag.BufferGrantById:
         this.#granted(frame);
         return true;
       case Tag.BufferRefusal:
         this.#refused(frame);
         return true;
+      case Tag.BufferKept:
+        this.#told.kept(frame.bytes.readUInt32LE(frame.start));
+        return true;
       default:
-        this.#released(frame);
+        this.#told.released(frame.bytes.readUInt32LE(frame.start));
         return true;
     }
   }
@@ -125,11 +152,11 @@ export class BufferExchange {
     this.#requests.clear();
   }
 
-  #arrived(frame: Frame) {
+  #arrived(frame: Frame): ArrivedBuffer {
     const facts = decodeFacts(frame.bytes, frame.start);
     if (this.#home === undefined)
       throw new ProtocolError('the peer sent a shared buffer on a channel that carries none');
-    return this.#home.arrive(frame.takeFd(), facts);
+    return this.#home.arrive(fdOf(frame), facts);
   }
 
   /** Each grant that waits holds an fd. A peer that keeps to its limit of open requests cannot leave so many waiting. */
@@ -168,12 +195,11 @@ export class BufferExchange {
       this.#replied();
       return;
     }
-    const { fd, facts } = this.home.depart(buffer);
+    const departing = this.home.depart(buffer);
     try {
-      this.#outbox.frameWithFd(Tag.BufferGrant, encodeGrant(request, facts), fd, this.#fds);
+      queueBuffer(this.#outbox, this.home, this.#fds, departing, grantTags, encodeGrant(request, departing.facts));
       this.#unsentGrants.push(this.#outbox.position);
     } catch (error) {
-      this.home.lost(facts.id);
       if (!(error instanceof LimitExceeded)) throw error;
       this.#outbox.frame(Tag.BufferRefusal, encodeRefusal({ request, reason: Refusal.Failed, available: 0 }));
     }
@@ -188,7 +214,8 @@ export class BufferExchange {
 
   #granted(frame: Frame): void {
     const waiting = this.#take(frame.bytes.readUInt32LE(frame.start));
-    const arrived = this.home.arrive(frame.takeFd(), decodeFacts(frame.bytes, frame.start + 4));
+    const facts = decodeFacts(frame.bytes, frame.start + 4);
+    const arrived = this.home.arrive(fdOf(frame), facts);
     try {
       waiting.resolve(arrived.open());
     } catch (error) {
@@ -220,20 +247,25 @@ export class BufferExchange {
     return waiting;
   }
 
-  #released(frame: Frame): void {
-    if (this.#home?.released === undefined)
-      throw new ProtocolError('the peer released a buffer on a channel that carries none');
-    this.#home.released(frame.bytes.readUInt32LE(frame.start));
+  get #told(): BufferNews {
+    const told = this.#home?.told;
+    if (told === undefined) throw new ProtocolError('the peer speaks of buffers on a channel that carries none');
+    return told;
   }
 
-  #release(id: number): void {
+  #tell(tag: number, id: number): void {
     if (this.#ended !== null) return;
     try {
-      this.#outbox.frame(Tag.BufferRelease, encodeRelease(id));
+      this.#outbox.frame(tag, encodeId(id));
       void this.#outbox.accept();
     } catch (error) {
       // Whoever closes a buffer is not told that the broker has gone: the next send or receive is.
       if (!(error instanceof PeerGone)) throw error;
     }
   }
+}
+
+/** The frame's, where its tag is one that carries an fd. */
+function fdOf(frame: Frame): number | null {
+  return frame.hasFd ? frame.takeFd() : null;
 }

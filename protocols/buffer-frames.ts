@@ -9,6 +9,9 @@ import { type BufferFacts, type BufferMode, modeNumber, modeOf } from './shared-
  *   BufferGrant    {u32 request, u32 id, u32 mode, u64 size} + fd
  *   BufferRefusal  {u32 request, u32 reason, u64 available}
  *   BufferRelease  {u32 id}
+ *   BufferKept     {u32 id}
+ *
+ * SharedBufferById, AttachBufferById and BufferGrantById are the same as those with an fd, and have none.
  */
 export interface BufferRequest {
   readonly request: number;
@@ -52,7 +55,8 @@ export function encodeRefusal({ request, reason, available }: BufferRefusal): Bu
   return bytes;
 }
 
-export function encodeRelease(id: number): Buffer {
+/** Of a BufferRelease, or a BufferKept. */
+export function encodeId(id: number): Buffer {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32LE(id, 0);
   return bytes;

@@ -1,6 +1,7 @@
 import { Seal } from '../native/shared.js';
 import { BufferQuota, InvalidArgument, ProtocolError } from './errors.js';
 import { closeEventually, type FdOperations } from './fd-facts.js';
+import { KeptMappings, type MappingOperations } from './kept-mappings.js';
 import { defaultLimits } from './limits.js';
 import { PooledBuffer, type PooledMemory } from './pooled-buffer.js';
 import {
@@ -8,24 +9,26 @@ import {
   type BufferFacts,
   type BufferHome,
   type BufferMode,
+  type BufferNews,
   checkBuffer,
+  type DepartingBuffer,
   type SharedBuffer,
 } from './shared-buffer.js';
 import { KiB } from './units.js';
 
 /** What the pool needs of the broker's addon. */
-export interface PoolOperations extends FdOperations {
+export interface PoolOperations extends FdOperations, MappingOperations {
   /** A memfd of `size` bytes that allows sealing and cannot be executed. */
   createMemory(size: number): number;
   seal(fd: number, seals: number): void;
-  map(fd: number, length: number, writable: boolean): ArrayBuffer;
-  unmap(buffer: ArrayBuffer): void;
 }
 
 export interface PoolLimits {
   /** Bytes. */
   readonly sharedMemory: number;
   readonly sharedBuffers: number;
+  /** Bytes that stay mapped here for their next use. */
+  readonly mappedMemory?: number;
 }
 
 const SMALLEST = 64 * KiB;
@@ -35,11 +38,21 @@ const SMALLEST = 64 * KiB;
  *
  * What the sandboxee once had stays charged for as long as it lives, since a hostile one keeps its mapping whatever it says;
  * it is used again for the same sandboxee, so that thousands of requests fit the quota. What it never had is given back.
- * A buffer that returns is recognised by device and inode and read through the broker's own fd.
+ * A buffer that returns is recognised by device and inode, or by its id where the sandboxee keeps the memfd, and read through
+ * the broker's own fd. Of either it is believed only what the pool knows itself: that it was lent, how large, in which mode.
  */
 export class BufferPool implements BufferHome {
   readonly #operations: PoolOperations;
   readonly #limits: PoolLimits;
+  readonly #mappings: KeptMappings;
+  readonly told: BufferNews = {
+    released: (id) => this.#free(this.#lent(id, 'released')),
+    kept: (id) => {
+      const memory = this.#lent(id, 'keeps');
+      if (memory.kept) throw new ProtocolError(`the peer keeps buffer ${id} twice`);
+      memory.kept = true;
+    },
+  };
   readonly #byFile = new Map<string, PooledMemory>();
   readonly #byId = new Map<number, PooledMemory>();
   #charged = 0;
@@ -49,11 +62,16 @@ export class BufferPool implements BufferHome {
   constructor(operations: PoolOperations, limits: PoolLimits = defaultLimits) {
     this.#operations = operations;
     this.#limits = limits;
+    this.#mappings = new KeptMappings(operations, limits.mappedMemory ?? defaultLimits.mappedMemory);
   }
 
   /** Bytes that count against the quota. */
   get charged(): number {
     return this.#charged;
+  }
+
+  get mapped(): { readonly used: number; readonly limit: number } {
+    return { used: this.#mappings.bytes, limit: this.#mappings.most };
   }
 
   create(size: number, mode: BufferMode): SharedBuffer {
@@ -63,8 +81,10 @@ export class BufferPool implements BufferHome {
     return this.#hold(memory, size, mode);
   }
 
-  arrive(fd: number, facts: BufferFacts): ArrivedBuffer {
-    const memory = this.#recognise(fd);
+  arrive(fd: number | null, facts: BufferFacts): ArrivedBuffer {
+    const memory = fd === null ? this.#byId.get(facts.id) : this.#recognise(fd);
+    if (memory === undefined || (fd === null && !memory.kept))
+      throw new ProtocolError(`the peer sent buffer ${facts.id} by its id, and does not keep it`);
     if (memory.state !== 'lent' || memory.id !== facts.id || memory.size !== facts.size || memory.mode !== facts.mode) {
       throw new ProtocolError(`the peer sent buffer ${facts.id} with facts that are not its own`);
     }
@@ -75,15 +95,15 @@ export class BufferPool implements BufferHome {
     };
   }
 
-  depart(buffer: SharedBuffer): { fd: number; facts: BufferFacts } {
+  depart(buffer: SharedBuffer): DepartingBuffer {
     const memory = buffer instanceof PooledBuffer ? buffer.memory : undefined;
     if (memory === undefined || this.#byId.get(memory.id) !== memory || !(buffer instanceof PooledBuffer)) {
       throw new InvalidArgument('that buffer was not made for this sandboxee');
     }
     buffer.move();
-    let fd: number;
+    let fd: number | null;
     try {
-      fd = this.#operations.duplicate(memory.fd);
+      fd = memory.kept ? null : this.#operations.duplicate(memory.fd);
     } catch (error) {
       this.#free(memory);
       throw error;
@@ -93,14 +113,8 @@ export class BufferPool implements BufferHome {
     return { fd, facts: { id: memory.id, mode: memory.mode, size: memory.size } };
   }
 
-  released(id: number): void {
-    const memory = this.#byId.get(id);
-    if (memory?.state !== 'lent') throw new ProtocolError(`the peer released buffer ${id}, which it does not have`);
-    this.#free(memory);
-  }
-
   lost(id: number): void {
-    this.released(id);
+    this.#free(this.#lent(id, 'lost'));
   }
 
   close(): void {
@@ -110,11 +124,17 @@ export class BufferPool implements BufferHome {
     }
   }
 
+  #lent(id: number, verb: string): PooledMemory {
+    const memory = this.#byId.get(id);
+    if (memory?.state !== 'lent') throw new ProtocolError(`the peer ${verb} buffer ${id}, which it does not have`);
+    return memory;
+  }
+
   #hold(memory: PooledMemory, size: number, mode: BufferMode): SharedBuffer {
     memory.state = 'held';
     memory.size = size;
     memory.mode = mode;
-    return new PooledBuffer(memory, this.#operations, () => this.#free(memory));
+    return new PooledBuffer(memory, this.#mappings, () => this.#free(memory));
   }
 
   #free(memory: PooledMemory): void {
@@ -167,14 +187,14 @@ export class BufferPool implements BufferHome {
   #allocate(capacity: number, mode: BufferMode): PooledMemory {
     const operations = this.#operations;
     const fd = operations.createMemory(capacity);
+    const id = this.#nextId();
     let mapping: ArrayBuffer | null = null;
     try {
       operations.seal(fd, Seal.Shrink | Seal.Grow);
       // Only a mapping from before F_SEAL_FUTURE_WRITE can still write: it is the broker's way in, and the only one.
-      if (mode === 'read-only') mapping = operations.map(fd, capacity, true);
+      if (mode === 'read-only') mapping = this.#mappings.take(id, fd, capacity, true).lasting();
       operations.seal(fd, mode === 'read-only' ? Seal.FutureWrite | Seal.Seal : Seal.Seal);
       const { dev, ino } = operations.describe(fd);
-      const id = this.#nextId();
       const file = `${dev}:${ino}`;
       return {
         id,
@@ -185,11 +205,12 @@ export class BufferPool implements BufferHome {
         sealed: mode === 'read-only',
         state: 'free',
         exposed: false,
+        kept: false,
         size: 0,
         mode,
       };
     } catch (error) {
-      if (mapping !== null) operations.unmap(mapping);
+      this.#mappings.drop(id);
       closeEventually(operations, fd);
       throw error;
     }
@@ -216,7 +237,7 @@ export class BufferPool implements BufferHome {
     this.#byFile.delete(memory.file);
     this.#byId.delete(memory.id);
     this.#charged -= memory.capacity;
-    if (memory.mapping !== null) this.#operations.unmap(memory.mapping);
+    this.#mappings.drop(memory.id);
     closeEventually(this.#operations, memory.fd);
   }
 }

@@ -1,4 +1,4 @@
-import { encodeFacts } from './buffer-frames.js';
+import type { BufferExchange } from './buffer-exchange.js';
 import { LimitExceeded, ProtocolError, type SallyportError } from './errors.js';
 import type { Fd } from './fd.js';
 import type { FdOperations } from './fd-facts.js';
@@ -7,7 +7,8 @@ import type { Phase } from './frame-rules.js';
 import { LargeAnswers } from './large-answers.js';
 import type { ChannelLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
-import type { BufferHome, SharedBuffer } from './shared-buffer.js';
+import { attachTags, queueBuffer } from './outgoing-buffer.js';
+import type { SharedBuffer } from './shared-buffer.js';
 import { Tag } from './tags.js';
 
 /** What a channel tells of whoever makes and serves calls on it. */
@@ -52,7 +53,7 @@ export class CallPort {
   /** Closes the channel for what the peer did. */
   readonly violate: (error: unknown) => void;
   readonly #outbox: Outbox;
-  readonly #buffers: { readonly home: BufferHome };
+  readonly #buffers: Pick<BufferExchange, 'home' | 'mapped'>;
   readonly #refused: () => SallyportError | null;
   readonly #phase: () => Phase;
   readonly #large: LargeAnswers;
@@ -61,7 +62,7 @@ export class CallPort {
 
   constructor(
     outbox: Outbox,
-    buffers: { readonly home: BufferHome },
+    buffers: Pick<BufferExchange, 'home' | 'mapped'>,
     fds: FdOperations,
     limits: ChannelLimits,
     refused: () => SallyportError | null,
@@ -80,6 +81,11 @@ export class CallPort {
   /** Bytes accepted that the kernel has not. */
   get queued(): number {
     return this.#outbox.queued + this.#large.bytes;
+  }
+
+  /** Bytes of shared memory. */
+  get mapped(): BufferExchange['mapped'] {
+    return this.#buffers.mapped;
   }
 
   /** Throws where nothing can be sent, or not so much. */
@@ -156,13 +162,7 @@ export class CallPort {
   /** Moves the buffer, also when it throws. */
   attachBuffer(buffer: SharedBuffer): void {
     const { home } = this.#buffers;
-    const { fd, facts } = home.depart(buffer);
-    try {
-      this.#outbox.frameWithFd(Tag.AttachBuffer, encodeFacts(facts), fd, this.fds);
-    } catch (error) {
-      home.lost(facts.id);
-      throw error;
-    }
+    queueBuffer(this.#outbox, home, this.fds, home.depart(buffer), attachTags);
   }
 
   /** Whether more than so many bytes wait before what is sent now, once the kernel has been given what it takes. */

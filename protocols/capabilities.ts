@@ -1,9 +1,9 @@
-import { encodeFacts } from './buffer-frames.js';
 import type { Codec, Decoder, Encoder, ReceiveOptions } from './codec.js';
 import { requireSize, type SizedOptions } from './codec.js';
 import { FdKindError, InvalidArgument } from './errors.js';
 import { Fd, requireKind } from './fd.js';
 import { closeEventually, type FdKind, type FdOperations } from './fd-facts.js';
+import { queueBuffer, sharedTags } from './outgoing-buffer.js';
 import type { BufferHome, SharedBuffer } from './shared-buffer.js';
 import { Tag } from './tags.js';
 
@@ -65,13 +65,7 @@ export function bufferCodec(exchange: { readonly home: BufferHome }, fds: FdOper
     tag: Tag.SharedBuffer,
     encode(out, buffer) {
       const { home } = exchange;
-      const { fd, facts } = home.depart(buffer);
-      try {
-        out.frameWithFd(Tag.SharedBuffer, encodeFacts(facts), fd, fds);
-      } catch (error) {
-        home.lost(facts.id);
-        throw error;
-      }
+      queueBuffer(out, home, fds, home.depart(buffer), sharedTags);
     },
     drop: (buffer) => buffer.close(),
     decode: (frame) => frame.takeBuffer().open(),

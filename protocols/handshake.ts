@@ -5,7 +5,7 @@ import { decodeUtf8 } from './utf8.js';
 export const COMMS_FD = 3;
 
 /** Both sides come from one package; a different number means that the sandboxee resolved another copy of it. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What the sandboxee says first. It is still trusted then; it is bounded all the same. */
 export interface Hello {

@@ -21,6 +21,10 @@ export interface ChannelLimits {
   readonly sharedMemory: number;
   /** Buffers of one sandboxee: each is an open file of the broker. */
   readonly sharedBuffers: number;
+  /** Memfds that a sandboxee keeps for their next use: each is an open file of its own. */
+  readonly keptBuffers: number;
+  /** Shared memory that either side keeps mapped for its next use; open buffers may make it more. */
+  readonly mappedMemory: number;
   /** Requests for a buffer that wait for their answer. */
   readonly bufferRequests: number;
   /** `recvProto`: a repeated empty message costs its receiver about fifty times its bytes. */
@@ -50,6 +54,8 @@ export const defaultLimits: ChannelLimits = {
   sendMax: 64 * MiB,
   sharedMemory: 64 * MiB,
   sharedBuffers: 64,
+  keptBuffers: 16,
+  mappedMemory: 256 * MiB,
   bufferRequests: 64,
   proto: MiB,
   value: { max: 64 * KiB, nodes: 16_384, depth: 32, keys: 4096 },

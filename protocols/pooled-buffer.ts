@@ -1,7 +1,9 @@
 import { readSync, writeSync } from 'node:fs';
+import type { NativeMapping } from '../native/shared.js';
 import { ClosedError, InvalidArgument, SallyportError, UseAfterMove } from './errors.js';
+import type { KeptMappings } from './kept-mappings.js';
 import { unwatch, watchForLeak } from './leak.js';
-import { type BufferMode, checkCopyIn, checkRange, type SharedBuffer } from './shared-buffer.js';
+import { type BufferMode, checkCopyIn, checkCopyOut, checkRange, type SharedBuffer } from './shared-buffer.js';
 
 /** One memfd of a pool. */
 export interface PooledMemory {
@@ -17,14 +19,11 @@ export interface PooledMemory {
   state: 'free' | 'held' | 'lent';
   /** The sandboxee had it at some time, and may still map it. */
   exposed: boolean;
+  /** The sandboxee keeps the memfd: it is passed by its id. */
+  kept: boolean;
   /** Of the present use: the memory may be larger. */
   size: number;
   mode: BufferMode;
-}
-
-interface Mapping {
-  map(fd: number, length: number, writable: boolean): ArrayBuffer;
-  unmap(buffer: ArrayBuffer): void;
 }
 
 /**
@@ -36,17 +35,18 @@ export class PooledBuffer implements SharedBuffer {
   readonly id: number;
   readonly size: number;
   readonly mode: BufferMode;
-  readonly #mapping: Mapping;
+  readonly #mappings: KeptMappings;
   readonly #free: () => void;
   #state: 'open' | 'moved' | 'closed' = 'open';
+  #mapping: NativeMapping | null = null;
   #view: ArrayBuffer | null = null;
 
-  constructor(memory: PooledMemory, mapping: Mapping, free: () => void) {
+  constructor(memory: PooledMemory, mappings: KeptMappings, free: () => void) {
     this.memory = memory;
     this.id = memory.id;
     this.size = memory.size;
     this.mode = memory.mode;
-    this.#mapping = mapping;
+    this.#mappings = mappings;
     this.#free = free;
     watchForLeak(this, `SharedBuffer of ${this.size} bytes (${this.mode})`, PooledBuffer);
   }
@@ -54,11 +54,15 @@ export class PooledBuffer implements SharedBuffer {
   copyOut(start = 0, end = this.size): Buffer {
     this.#check();
     checkRange(this.size, start, end);
-    const { mapping } = this.memory;
-    if (mapping !== null) return Buffer.from(new Uint8Array(mapping, start, end - start));
     const copy = Buffer.allocUnsafeSlow(end - start);
-    transfer(copy.length, (done) => readSync(this.memory.fd, copy, done, copy.length - done, start + done));
+    this.#read(copy, start);
     return copy;
+  }
+
+  copyInto(target: Uint8Array, start = 0): void {
+    this.#check();
+    checkCopyOut(this.size, target, start);
+    this.#read(target, start);
   }
 
   copyIn(bytes: Uint8Array, at = 0): void {
@@ -70,14 +74,13 @@ export class PooledBuffer implements SharedBuffer {
   }
 
   unsafeBytes(): Uint8Array {
-    this.#check();
-    if (this.mode !== 'unsafe') {
-      throw new InvalidArgument(
-        `a ${this.mode} buffer has no view in the broker: use copyOut and copyIn, or mode 'unsafe'`,
-      );
-    }
-    this.#view ??= this.#mapping.map(this.memory.fd, this.size, true);
+    const mapping = this.#mapped();
+    this.#view ??= mapping.view(this.size);
     return new Uint8Array(this.#view);
+  }
+
+  unsafeLastingBytes(): Uint8Array {
+    return new Uint8Array(this.#mapped().lasting(), 0, this.size);
   }
 
   close(): void {
@@ -96,11 +99,28 @@ export class PooledBuffer implements SharedBuffer {
     this.#let('moved');
   }
 
+  #mapped(): NativeMapping {
+    this.#check();
+    if (this.mode !== 'unsafe') {
+      throw new InvalidArgument(
+        `a ${this.mode} buffer has no view in the broker: use copyOut and copyIn, or mode 'unsafe'`,
+      );
+    }
+    this.#mapping ??= this.#mappings.take(this.id, this.memory.fd, this.size, true);
+    return this.#mapping;
+  }
+
+  #read(target: Uint8Array, start: number): void {
+    const { mapping, fd } = this.memory;
+    if (mapping !== null) target.set(new Uint8Array(mapping, start, target.length));
+    else transfer(target.length, (done) => readSync(fd, target, done, target.length - done, start + done));
+  }
+
   #let(state: 'moved' | 'closed'): void {
     this.#state = state;
     unwatch(this);
-    if (this.#view !== null) this.#mapping.unmap(this.#view);
-    this.#view = null;
+    if (this.#mapping !== null) this.#mappings.giveBack(this.id);
+    this.#mapping = null;
   }
 
   #check(): void {

@@ -20,12 +20,15 @@ export const Tag = {
   Fd: 0x80000201,
   Value: 0x80010001,
   SharedBuffer: 0x80010002,
+  SharedBufferById: 0x80010003,
   BufferRequest: 0x80010010,
   BufferGrant: 0x80010011,
   BufferRefusal: 0x80010012,
   BufferRelease: 0x80010013,
   RingOffer: 0x80010014,
   RingAnswer: 0x80010015,
+  BufferKept: 0x80010016,
+  BufferGrantById: 0x80010017,
   Hello: 0x80010020,
   Filter: 0x80010021,
   Listener: 0x80010022,
@@ -54,6 +57,7 @@ export const Tag = {
   EventsEnded: 0x8001004e,
   Release: 0x8001004f,
   Part: 0x80010050,
+  AttachBufferById: 0x80010051,
 } as const;
 
 /** User tags are below this. */

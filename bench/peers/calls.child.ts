@@ -6,7 +6,7 @@ const gate = await sandboxMeHere();
 
 const filledBuffer = async (size: number, mode: 'writable' | 'unsafe') => {
   const buffer = await gate.requestBuffer(size, mode);
-  fill(buffer.unsafeBytes());
+  fill(buffer.unsafeLastingBytes());
   return { buffer };
 };
 

@@ -1,6 +1,6 @@
 import { launch, MiB, node, policies } from 'sallyport';
 import { carried } from './carrier.js';
-import { Bench } from './interface.js';
+import { Bench, LARGEST_BUFFER } from './interface.js';
 import { NAME, source, verify } from './message.js';
 import type { Peer } from './peer.js';
 
@@ -8,7 +8,7 @@ type Variant = 'call' | 'copy-out' | 'zero-copy';
 
 /**
  * Typed calls to a sandboxee behind its gate; a message one way is an item of a stream, which has credit. In bulk, `copy-out`
- * copies before anything looks, and `zero-copy` looks at memory that the sandboxee can still write.
+ * copies before anything looks, always to the same place, and `zero-copy` looks at memory that the sandboxee can still write.
  */
 export async function callPeers(): Promise<Peer<Variant>[]> {
   const sandboxee = await launch(node(new URL('./calls.child.js', import.meta.url)), {
@@ -16,14 +16,16 @@ export async function callPeers(): Promise<Peer<Variant>[]> {
     limits: { memory: 768 * MiB, sharedMemory: 128 * MiB },
   });
   const bench = sandboxee.connect(Bench);
+  const copy = Buffer.allocUnsafeSlow(LARGEST_BUFFER);
   const bulk = {
     'copy-out': async (size: number): Promise<void> => {
       using buffer = (await bench.writable({ size })).buffer;
-      verify(buffer.copyOut(), size);
+      buffer.copyInto(copy);
+      verify(copy, size);
     },
     'zero-copy': async (size: number): Promise<void> => {
       using buffer = (await bench.unsafe({ size })).buffer;
-      verify(buffer.unsafeBytes(), size);
+      verify(buffer.unsafeLastingBytes(), size);
     },
   };
   const carrier = {

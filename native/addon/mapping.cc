@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "arguments.h"
 #include "descriptors.h"
@@ -19,75 +18,112 @@ namespace {
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 constexpr int64_t kMostBytes = int64_t(1) << 46;
 
-struct Mapping;
-
-// Keyed by address and not by the ArrayBuffer: ArrayBuffer.prototype.transfer() moves the memory to a new object.
-using Registry = std::unordered_map<void*, Mapping*>;
-
-// Outlives munmap until the garbage collector has finalised the ArrayBuffer: by then the address may be another's.
-struct Mapping {
+// Held by the Mapping and by each ArrayBuffer over it: whoever lets go last unmaps, unless that was done before.
+struct Memory {
   void* address;
   size_t length;
-  bool mapped;
-  std::shared_ptr<Registry> registry;
+
+  Memory(void* where, size_t bytes) : address(where), length(bytes) {}
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory() { Unmap(); }
 
   void Unmap() {
-    if (!mapped) return;
-    mapped = false;
-    registry->erase(address);
-    munmap(address, length);
+    if (address != nullptr) munmap(address, length);
+    address = nullptr;
   }
 };
 
-// One to an environment: worker_threads each have their own.
-struct MappingState {
-  std::shared_ptr<Registry> registry = std::make_shared<Registry>();
-};
+// Stays mapped while nobody here may look at it: only the ArrayBuffer comes and goes.
+class Mapping : public Napi::ObjectWrap<Mapping> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "Mapping",
+                       {
+                           InstanceMethod("view", &Mapping::View),
+                           InstanceMethod("lasting", &Mapping::Lasting),
+                           InstanceMethod("revoke", &Mapping::Revoke),
+                           InstanceMethod("unmap", &Mapping::Unmap),
+                       });
+  }
 
-Napi::Value Map(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const int fd = FdArgument(info[0], "fd");
-  const int64_t length = IntegerArgument(info[1], "length", 1, kMostBytes);
-  const int protection = BooleanArgument(info[2], "writable") ? PROT_READ | PROT_WRITE : PROT_READ;
-  CheckMappable(env, fd, length);
+  // new Mapping(fd, length, writable). The fd stays the caller's.
+  explicit Mapping(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mapping>(info) {
+    const Napi::Env env = info.Env();
+    const int fd = FdArgument(info[0], "fd");
+    const int64_t length = IntegerArgument(info[1], "length", 1, kMostBytes);
+    const int protection = BooleanArgument(info[2], "writable") ? PROT_READ | PROT_WRITE : PROT_READ;
+    CheckMappable(env, fd, length);
+    void* const address = mmap(nullptr, size_t(length), protection, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) throw SystemError(env, errno, "mmap", "fd " + std::to_string(fd));
+    memory_ = std::make_shared<Memory>(address, size_t(length));
+  }
 
-  auto mapping = std::make_unique<Mapping>();
-  mapping->registry = env.GetInstanceData<MappingState>()->registry;
-  void* const address = mmap(nullptr, size_t(length), protection, MAP_SHARED, fd, 0);
-  if (address == MAP_FAILED) throw SystemError(env, errno, "mmap", "fd " + std::to_string(fd));
-  mapping->address = address;
-  mapping->length = size_t(length);
-  mapping->mapped = true;
-  try {
-    mapping->registry->emplace(address, mapping.get());
-    const Napi::Value buffer = Napi::ArrayBuffer::New(
-        env, address, size_t(length),
-        [](Napi::Env, void*, Mapping* finalized) {
-          finalized->Unmap();
-          delete finalized;
-        },
-        mapping.get());
-    mapping.release();
+ private:
+  Napi::Value View(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const int64_t length = IntegerArgument(info[0], "length", 1, kMostBytes);
+    CheckUsable(env);
+    if (size_t(length) > memory_->length) {
+      throw OutOfRange(env, "'length' is more than the " + std::to_string(memory_->length) + " bytes that are mapped");
+    }
+    Detach(view_);
+    CheckUsable(env);
+    const Napi::ArrayBuffer buffer = MakeBuffer(env, size_t(length));
+    view_ = Napi::Persistent(buffer);
     return buffer;
-  } catch (...) {
-    mapping->Unmap();
-    throw;
   }
-}
 
-void Unmap(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  if (!info[0].IsArrayBuffer()) throw InvalidType(env, "'buffer' must be an ArrayBuffer");
-  Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
-  const Registry& registry = *env.GetInstanceData<MappingState>()->registry;
-  const auto found = registry.find(buffer.Data());
-  if (buffer.Data() == nullptr || found == registry.end()) {
-    throw SystemError(env, EINVAL, "unmap", "the buffer is not mapped, or not any more");
+  Napi::Value Lasting(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    CheckUsable(env);
+    if (lasting_.IsEmpty()) lasting_ = Napi::Persistent(MakeBuffer(env, memory_->length));
+    return lasting_.Value();
   }
-  // First, so that no view can reach the address once it is free.
-  buffer.Detach();
-  found->second->Unmap();
-}
+
+  Napi::Value Revoke(const Napi::CallbackInfo& info) {
+    Detach(view_);
+    return Napi::Boolean::New(info.Env(), !escaped_);
+  }
+
+  void Unmap(const Napi::CallbackInfo&) {
+    if (memory_ == nullptr) return;
+    Detach(view_);
+    Detach(lasting_);
+    // What was transferred keeps the memory: the garbage collector unmaps it.
+    if (!escaped_) memory_->Unmap();
+    memory_.reset();
+  }
+
+  void CheckUsable(Napi::Env env) const {
+    if (memory_ == nullptr) throw SystemError(env, EINVAL, "view", "the memory is not mapped any more");
+    if (escaped_) throw SystemError(env, EINVAL, "view", "the ArrayBuffer before was transferred to another");
+  }
+
+  Napi::ArrayBuffer MakeBuffer(Napi::Env env, size_t length) const {
+    auto held = std::make_unique<std::shared_ptr<Memory>>(memory_);
+    const Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
+        env, memory_->address, length,
+        [](Napi::Env, void*, std::shared_ptr<Memory>* finalized) { delete finalized; }, held.get());
+    held.release();
+    return buffer;
+  }
+
+  // ArrayBuffer.prototype.transfer() may have moved the memory to an object that nobody knows here.
+  void Detach(Napi::Reference<Napi::ArrayBuffer>& reference) {
+    if (reference.IsEmpty()) return;
+    Napi::ArrayBuffer buffer = reference.Value();
+    if (buffer.IsDetached()) escaped_ = true;
+    else buffer.Detach();
+    reference.Reset();
+  }
+
+  std::shared_ptr<Memory> memory_;
+  // Until it is revoked, and until it is unmapped.
+  Napi::Reference<Napi::ArrayBuffer> view_;
+  Napi::Reference<Napi::ArrayBuffer> lasting_;
+  bool escaped_ = false;
+};
 
 }  // namespace
 
@@ -107,10 +143,6 @@ void CheckMappable(Napi::Env env, int fd, int64_t length) {
   }
 }
 
-void DefineMapping(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new MappingState());
-  exports.Set("map", Napi::Function::New(env, Map, "map"));
-  exports.Set("unmap", Napi::Function::New(env, Unmap, "unmap"));
-}
+void DefineMapping(Napi::Env env, Napi::Object exports) { exports.Set("Mapping", Mapping::Define(env)); }
 
 }  // namespace sallyport

@@ -43,6 +43,8 @@ export interface Usage {
   readonly connections: { readonly made: Share; readonly served: Share };
   /** Bytes that wait to be sent. */
   readonly queued: Share;
+  /** Bytes of shared memory that this side has mapped; beyond the limit, only those of open buffers. */
+  readonly mapped: Share;
 }
 
 const handlerErrors = diagnosticsChannel('sallyport:handler-error');
@@ -137,6 +139,7 @@ export class Peer {
         served: share(this.#link.exports.bindings, callLimits.bindings),
       },
       queued: share(this.#link.port.queued, this.#link.port.limits.sendMax),
+      mapped: this.#link.port.mapped,
     };
   }
 

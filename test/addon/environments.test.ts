@@ -120,12 +120,13 @@ describe('environments', () => {
     const { worker } = await inWorker(
       `const fd = broker.createMemory('m', 1 << 20, { executable: false });
        broker.seal(fd, 6);
-       const buffers = [];
-       for (let index = 0; index < 8; index++) buffers.push(broker.map(fd, 1 << 20, true));
-       broker.unmap(buffers.pop());
+       const mappings = [];
+       for (let index = 0; index < 8; index++) mappings.push(new broker.Mapping(fd, 1 << 20, true));
+       for (const mapping of mappings) mapping.view(1 << 20);
+       mappings.pop().unmap();
        broker.close(fd);
        ready();
-       setInterval(() => buffers.length, 1000);`,
+       setInterval(() => mappings.length, 1000);`,
     );
     await worker.terminate();
   });

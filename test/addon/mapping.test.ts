@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { leakGate } from '../support/leak-gate.js';
+import { holdings } from '../support/leaks.js';
 import { broker, collectGarbage, errorOf, eventually } from './support.js';
 
 const F_SEAL_SEAL = 1;
@@ -22,15 +23,15 @@ describe('mapping', () => {
 
   it('shows the memory of the memfd, and changes it', () => {
     const fd = sealed(8192);
-    const buffer = broker.map(fd, 8192, true);
-    const bytes = new Uint8Array(buffer);
+    const mapping = new broker.Mapping(fd, 8192, true);
+    const bytes = new Uint8Array(mapping.view(8192));
     bytes[5000] = 42;
     const read = Buffer.alloc(1);
     readSync(fd, read, 0, 1, 5000);
     expect(read[0]).to.equal(42);
     writeSync(fd, Buffer.from([7]), 0, 1, 1);
     expect(bytes[1]).to.equal(7);
-    broker.unmap(buffer);
+    mapping.unmap();
     broker.close(fd);
   });
 
@@ -38,7 +39,7 @@ describe('mapping', () => {
     for (const seals of [0, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL]) {
       const fd = broker.createMemory('m', 4096, { executable: false });
       if (seals !== 0) broker.seal(fd, seals);
-      expect(errorOf(() => broker.map(fd, 4096, true)).code).to.equal('EPERM');
+      expect(errorOf(() => new broker.Mapping(fd, 4096, true)).code).to.equal('EPERM');
       broker.close(fd);
     }
   });
@@ -48,96 +49,173 @@ describe('mapping', () => {
     const fd = openSync(path, 'w+');
     unlinkSync(path);
     ftruncateSync(fd, 4096);
-    expect(errorOf(() => broker.map(fd, 4096, true)).code).to.equal('EPERM');
+    expect(errorOf(() => new broker.Mapping(fd, 4096, true)).code).to.equal('EPERM');
     closeSync(fd);
   });
 
   it('refuses more bytes than there are, none, and what is no length', () => {
     const fd = sealed(4096);
-    expect(errorOf(() => broker.map(fd, 4097, true)).code).to.equal('EINVAL');
+    expect(errorOf(() => new broker.Mapping(fd, 4097, true)).code).to.equal('EINVAL');
+    const mapping = new broker.Mapping(fd, 4096, true);
     for (const length of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+      const says = String(length);
       expect(
-        errorOf(() => broker.map(fd, length, true)),
-        String(length),
+        errorOf(() => new broker.Mapping(fd, length, true)),
+        says,
+      ).to.be.instanceOf(RangeError);
+      expect(
+        errorOf(() => mapping.view(length)),
+        says,
       ).to.be.instanceOf(RangeError);
     }
+    expect(errorOf(() => mapping.view(4097))).to.be.instanceOf(RangeError);
+    mapping.unmap();
     broker.close(fd);
-    expect(errorOf(() => broker.map(fd, 4096, true)).code).to.equal('EBADF');
+    expect(errorOf(() => new broker.Mapping(fd, 4096, true)).code).to.equal('EBADF');
   });
 
   it('cannot be shrunk under its user, by whoever holds the memfd', () => {
     const fd = sealed(8192);
-    const buffer = broker.map(fd, 8192, true);
+    const mapping = new broker.Mapping(fd, 8192, true);
     expect(errorOf(() => ftruncateSync(fd, 0)).code).to.equal('EPERM');
-    expect(new Uint8Array(buffer)[8191]).to.equal(0);
-    broker.unmap(buffer);
+    expect(new Uint8Array(mapping.view(8192))[8191]).to.equal(0);
+    mapping.unmap();
     broker.close(fd);
   });
 
   it('refuses a writable one of memory that was sealed against writing', () => {
     const fd = sealed(4096, SIZE_SEALS | F_SEAL_FUTURE_WRITE);
-    expect(errorOf(() => broker.map(fd, 4096, true)).code).to.equal('EPERM');
-    broker.unmap(broker.map(fd, 4096, false));
+    expect(errorOf(() => new broker.Mapping(fd, 4096, true)).code).to.equal('EPERM');
+    new broker.Mapping(fd, 4096, false).unmap();
     broker.close(fd);
   });
 
-  it('detaches at once: views are empty, and a second unmap is refused', () => {
+  it('is unmapped at once: views are empty, there are no more, and a second time does nothing', () => {
     const fd = sealed(4096);
-    const buffer = broker.map(fd, 4096, true);
+    const mapping = new broker.Mapping(fd, 4096, true);
+    const buffer = mapping.view(4096);
     const view = new Uint8Array(buffer);
-    broker.unmap(buffer);
+    const { sharedMappings } = holdings();
+    mapping.unmap();
+    expect(holdings().sharedMappings).to.equal(sharedMappings - 1);
     expect(view.length).to.equal(0);
     expect(buffer.byteLength).to.equal(0);
-    expect(errorOf(() => broker.unmap(buffer)).code).to.equal('EINVAL');
+    expect(errorOf(() => mapping.view(4096)).code).to.equal('EINVAL');
+    mapping.unmap();
+    expect(mapping.revoke()).to.equal(true);
     broker.close(fd);
   });
 
-  it('unmaps only what it mapped', () => {
-    expect(errorOf(() => broker.unmap(new ArrayBuffer(64))).code).to.equal('EINVAL');
-    expect(errorOf(() => broker.unmap(new ArrayBuffer(0))).code).to.equal('EINVAL');
-    expect(errorOf(() => broker.unmap({} as never))).to.be.instanceOf(TypeError);
+  it('shows the same memory again after it was revoked, as much of it as is asked for, by the same one mapping', () => {
+    const fd = sealed(8192);
+    const mapping = new broker.Mapping(fd, 8192, true);
+    const { sharedMappings } = holdings();
+    const first = new Uint8Array(mapping.view(8192));
+    first[100] = 9;
+    expect(mapping.revoke()).to.equal(true);
+    expect(mapping.revoke()).to.equal(true);
+    expect(first.length).to.equal(0);
+    const second = new Uint8Array(mapping.view(101));
+    expect([second.length, second[100]]).to.deep.equal([101, 9]);
+    expect(new Uint8Array(mapping.view(8192))[100], 'and the next').to.equal(9);
+    expect(second.length, 'one at a time').to.equal(0);
+    expect(holdings().sharedMappings).to.equal(sharedMappings);
+    mapping.unmap();
+    broker.close(fd);
+  });
+
+  it('is called on nothing else', () => {
+    const { view, unmap } = broker.Mapping.prototype;
+    expect(errorOf(() => view.call({} as never, 1))).to.be.instanceOf(TypeError);
+    expect(errorOf(() => unmap.call({} as never))).to.be.instanceOf(TypeError);
+  });
+
+  it('does not confuse its views with the garbage of earlier ones', async () => {
+    const fd = sealed(1 << 16);
+    const mapping = new broker.Mapping(fd, 1 << 16, true);
+    for (let round = 0; round < 500; round++) {
+      new Uint8Array(mapping.view(1 << 16))[round] = 1;
+      if (round % 2 === 0) mapping.revoke();
+      if (round % 100 === 0) collectGarbage();
+    }
+    const last = mapping.view(1 << 16);
+    collectGarbage();
+    await eventually(() => new Uint8Array(last)[499] === 1, 'the last view to be alive');
+    mapping.unmap();
+    broker.close(fd);
   });
 
   it('does not confuse a mapping with a later one at the same address', async () => {
     const fd = sealed(1 << 16);
     for (let round = 0; round < 500; round++) {
-      const buffer = broker.map(fd, 1 << 16, true);
-      new Uint8Array(buffer)[round] = 1;
-      broker.unmap(buffer);
+      const mapping = new broker.Mapping(fd, 1 << 16, true);
+      new Uint8Array(mapping.view(1 << 16))[round] = 1;
+      mapping.unmap();
       if (round % 100 === 0) collectGarbage();
     }
-    const last = broker.map(fd, 1 << 16, true);
+    const mapping = new broker.Mapping(fd, 1 << 16, true);
+    const last = mapping.view(1 << 16);
     collectGarbage();
     await eventually(() => new Uint8Array(last)[499] === 1, 'the last mapping to be alive');
-    broker.unmap(last);
+    mapping.unmap();
     broker.close(fd);
   });
 
-  it('follows the memory where it was transferred to another ArrayBuffer', function () {
+  it('leaves the memory to the ArrayBuffer that it was transferred to, and shows it no more', async function () {
+    const before = holdings().sharedMappings;
     const fd = sealed(4096);
-    const buffer = broker.map(fd, 4096, true) as ArrayBuffer & { transfer?: () => ArrayBuffer };
+    const mapping = new broker.Mapping(fd, 4096, true);
+    const buffer = mapping.view(4096) as ArrayBuffer & { transfer?: () => ArrayBuffer };
     if (buffer.transfer === undefined) {
-      broker.unmap(buffer);
+      mapping.unmap();
       broker.close(fd);
       console.log('    this Node has no ArrayBuffer.prototype.transfer');
       this.skip();
       return;
     }
-    const moved = buffer.transfer();
-    expect(errorOf(() => broker.unmap(buffer)).code).to.equal('EINVAL');
-    broker.unmap(moved);
-    expect(moved.byteLength).to.equal(0);
+    let moved: ArrayBuffer | undefined = buffer.transfer();
+    expect(mapping.revoke()).to.equal(false);
+    expect(errorOf(() => mapping.view(4096)).code).to.equal('EINVAL');
+    mapping.unmap();
+    new Uint8Array(moved)[4095] = 1;
+    expect(holdings().sharedMappings).to.equal(before + 1);
+    moved = undefined;
     broker.close(fd);
+    await mappingsToBe(before);
   });
 
-  it('is unmapped by the garbage collector where it was forgotten', async () => {
+  it('is unmapped by the garbage collector where it was forgotten, once its views are forgotten too', async () => {
+    const before = holdings().sharedMappings;
     const fd = sealed(4096);
-    (() => broker.map(fd, 4096, true))();
+    new broker.Mapping(fd, 4096, true);
+    const views = [new broker.Mapping(fd, 4096, true).view(4096), new broker.Mapping(fd, 4096, true).lasting()];
     broker.close(fd);
-    // The leak gate counts the mappings.
-    await eventually(() => {
-      collectGarbage();
-      return true;
-    }, 'a collection');
+    await mappingsToBe(before + views.length);
+    expect(views.map((view) => new Uint8Array(view)[4095])).to.deep.equal([0, 0]);
+    views.length = 0;
+    await mappingsToBe(before);
+  });
+
+  it('has one lasting view, which stays when others are revoked, and ends with the mapping', () => {
+    const fd = sealed(8192);
+    const mapping = new broker.Mapping(fd, 8192, true);
+    const lasting = new Uint8Array(mapping.lasting());
+    expect(mapping.lasting()).to.equal(lasting.buffer);
+    const passing = new Uint8Array(mapping.view(100));
+    passing[99] = 5;
+    mapping.revoke();
+    expect([passing.length, lasting.length, lasting[99]]).to.deep.equal([0, 8192, 5]);
+    mapping.unmap();
+    expect(lasting.length).to.equal(0);
+    expect(errorOf(() => mapping.lasting()).code).to.equal('EINVAL');
+    broker.close(fd);
   });
 });
+
+/** The wrapper goes first, and its ArrayBuffers with a later collection. */
+async function mappingsToBe(count: number): Promise<void> {
+  await eventually(() => {
+    collectGarbage();
+    return holdings().sharedMappings === count;
+  }, `${count} mappings`);
+}

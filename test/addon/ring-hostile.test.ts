@@ -109,7 +109,7 @@ describe('endpoint: a ring in hostile hands', () => {
       await ring.peer.untilEnd();
       expect(ring.peer.statuses).to.deep.equal([fault]);
       ring.peer.close();
-      broker.unmap(ring.memory);
+      ring.mapping.unmap();
       if (fault !== Fault.Torn) broker.close(ring.raw);
       await reaped();
     });
@@ -170,7 +170,7 @@ describe('endpoint: a ring in hostile hands', () => {
     expect(ring.peer.received.toString()).to.equal('last');
     expect(ring.peer.statuses).to.deep.equal([1]);
     ring.peer.close();
-    broker.unmap(ring.memory);
+    ring.mapping.unmap();
   });
 
   it('never leads out of itself, whatever is written to any of its words while it is used', async () => {

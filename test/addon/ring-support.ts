@@ -1,4 +1,5 @@
 import { makeRingMemory } from '../../broker/ring-offer.js';
+import type { NativeMapping } from '../../native/shared.js';
 import { attacker, broker, eventually, Peer, type PeerOptions, sandboxee } from './support.js';
 
 export const CAPACITY = 64 * 1024;
@@ -46,6 +47,7 @@ export function ringPair(first: PeerOptions = {}, second: PeerOptions = {}, spin
 export class RingAttack {
   readonly peer: Peer;
   readonly raw: number;
+  readonly mapping: NativeMapping;
   readonly memory: ArrayBuffer;
   readonly #view: DataView;
   #head = 0;
@@ -55,7 +57,8 @@ export class RingAttack {
     this.raw = raw;
     this.peer = new Peer(mine, options);
     const fd = makeRingMemory(SIZE);
-    this.memory = broker.map(fd, SIZE, true);
+    this.mapping = new broker.Mapping(fd, SIZE, true);
+    this.memory = this.mapping.view(SIZE);
     this.#view = new DataView(this.memory);
     const { endpoint } = this.peer;
     endpoint.mapRing(fd, { capacity: CAPACITY, broker: true, spin });
@@ -98,7 +101,7 @@ export class RingAttack {
 
   close(): void {
     this.peer.close();
-    broker.unmap(this.memory);
+    this.mapping.unmap();
     broker.close(this.raw);
   }
 }

@@ -102,4 +102,43 @@ describe('a shared buffer of a call', () => {
     closePair(pair);
     pool.close();
   });
+
+  it('of one memory crosses by its id after the first time, and what stays mapped is counted', async () => {
+    let sent = 0;
+    const counted = {
+      ...brokerMemory,
+      duplicate: (fd: number) => {
+        sent += 1;
+        return brokerMemory.duplicate(fd);
+      },
+    };
+    const pool = new BufferPool(counted, { sharedMemory: size, sharedBuffers: 1 });
+    const pair = memoryComms({ closeFd: brokerMemory.close }, { buffers: pool }, { buffers: new MappedBuffers() });
+    const inside = new Peer(pair.sandboxee);
+    inside.serve(Memory, {
+      get: async () => {
+        const memory = await pair.sandboxee.requestBuffer(size);
+        memory.unsafeBytes()[9] = 9;
+        return { memory };
+      },
+      put: ({ memory }) => memory.close(),
+    });
+    const outside = new Peer(pair.broker);
+    const remote = outside.connect(Memory);
+    const limit = 256 * KiB * KiB;
+    expect([inside.usage().mapped, outside.usage().mapped]).to.deep.equal([
+      { used: 0, limit },
+      { used: 0, limit },
+    ]);
+    for (let round = 0; round < 10; round += 1) {
+      const { memory } = await remote.get();
+      expect(memory.copyOut(9, 10)[0]).to.equal(9);
+      await remote.put({ memory, wrong: 1 });
+    }
+    expect(sent).to.equal(1);
+    expect([inside.usage().mapped.used, outside.usage().mapped.used]).to.deep.equal([size, 0]);
+    closePair(pair);
+    expect(inside.usage().mapped.used).to.equal(0);
+    pool.close();
+  });
 });

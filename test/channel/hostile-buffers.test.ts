@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Fd, KiB, policies, type Sandboxee } from '../../broker/index.js';
 import { createMemory, seal } from '../../native/broker.js';
-import { encodeFacts, encodeRelease } from '../../protocols/buffer-frames.js';
+import { encodeFacts, encodeId } from '../../protocols/buffer-frames.js';
 import type { BufferMode } from '../../protocols/shared-buffer.js';
 import { Tag } from '../../protocols/tags.js';
 import { frame } from '../comms/support.js';
@@ -51,6 +51,17 @@ function sendWithMemory(sandboxee: Sandboxee, ...facts: Buffer[]): Promise<void>
   );
 }
 
+/** Has it send these frames as they are. */
+function sendFrames(sandboxee: Sandboxee, frames: readonly Buffer[]): Promise<void> {
+  return begin(
+    sandboxee,
+    ({ attack }, messages: Buffer[]) => {
+      for (const message of messages) attack.sendWithFds(3, message, []);
+    },
+    [...frames],
+  );
+}
+
 const FOREIGN: readonly (readonly [string, () => Fd])[] = [
   [
     'another memfd, sealed as a buffer is',
@@ -93,6 +104,27 @@ describe('a sandboxee that is hostile with shared memory', () => {
     });
   }
 
+  for (const [says, lie] of lies) {
+    it(`by sending its buffer by the id alone, with ${says}, is ended`, async () => {
+      await using sandboxee = await launchArmed();
+      const id = await keepOne(sandboxee);
+      await sendFrames(sandboxee, [
+        frame(Tag.SharedBufferById, encodeFacts({ id, mode: 'writable', size: SIZE, ...lie })),
+      ]);
+      await expectProtocolViolation(sandboxee, /with facts that are not its own|by its id, and does not keep it/);
+    });
+  }
+
+  it('by sending its buffer by the id twice, or once more to be kept, is ended', async () => {
+    for (const tag of [Tag.SharedBufferById, Tag.BufferKept]) {
+      await using sandboxee = await launchArmed();
+      const id = await keepOne(sandboxee);
+      const sent = frame(Tag.SharedBufferById, encodeFacts({ id, mode: 'writable', size: SIZE }));
+      await sendFrames(sandboxee, tag === Tag.BufferKept ? [frame(tag, encodeId(id))] : [sent, sent]);
+      await expectProtocolViolation(sandboxee, /with facts that are not its own|keeps buffer \d+ twice/);
+    }
+  });
+
   it('by sending its buffer twice is ended', async () => {
     await using sandboxee = await launchArmed();
     const facts = encodeFacts({ id: await keepOne(sandboxee), mode: 'writable', size: SIZE });
@@ -106,7 +138,7 @@ describe('a sandboxee that is hostile with shared memory', () => {
       [1, 4711],
     ] as const) {
       await using sandboxee = await launchArmed();
-      const release = frame(Tag.BufferRelease, encodeRelease(other || (await keepOne(sandboxee))));
+      const release = frame(Tag.BufferRelease, encodeId(other || (await keepOne(sandboxee))));
       await begin(
         sandboxee,
         ({ attack }, message: Buffer, count: number) => {
@@ -130,6 +162,30 @@ describe('a sandboxee that is hostile with shared memory', () => {
       frame(Tag.BufferRequest, request),
     );
     await expectProtocolViolation(sandboxee, /buffer mode 9/);
+  });
+
+  it('by writing on in a buffer that it sent by its id changes what is borrowed, and nothing that was copied', async () => {
+    await using sandboxee = await launchArmed();
+    await begin(sandboxee, async ({ gate }) => {
+      const view = await gate.requestBuffer(65536, 'unsafe').then((buffer) => {
+        const lasting = buffer.unsafeLastingBytes();
+        lasting.set([1, 2, 3]);
+        gate.comms.sendBufferSync(buffer);
+        return lasting;
+      });
+      await gate.comms.recvBool();
+      view.set([7, 7, 7]);
+      gate.comms.sendBoolSync(true);
+    });
+    using received = await sandboxee.comms.recvBuffer();
+    const target = Buffer.alloc(3);
+    const copy = received.copyOut(0, 3);
+    received.copyInto(target);
+    const borrowed = received.unsafeBytes();
+    await sandboxee.comms.sendBool(true);
+    await sandboxee.comms.recvBool();
+    expect([...copy, ...target]).to.deep.equal([1, 2, 3, 1, 2, 3]);
+    expect([...borrowed.subarray(0, 3)]).to.deep.equal([7, 7, 7]);
   });
 
   it('by writing on in a buffer that it has sent changes nothing that the broker has copied', async () => {

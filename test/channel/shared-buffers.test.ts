@@ -101,6 +101,32 @@ describe('shared buffers', () => {
     expect(memoryFiles()).to.be.at.most(1);
   });
 
+  it('are mapped once for all of their uses, and not at all after the end', async () => {
+    const before = holdings().sharedMappings;
+    await using sandboxee = await launchPuppet();
+    await begin(sandboxee, async ({ gate }) => {
+      for (let round = 0; round < 100; round += 1) {
+        const buffer = await gate.requestBuffer(2 ** 20, 'unsafe');
+        buffer.unsafeBytes().fill(round);
+        await gate.comms.sendBuffer(buffer);
+        await gate.comms.recvBool();
+      }
+    });
+    const ids = new Set<number>();
+    for (let round = 0; round < 100; round += 1) {
+      using buffer = await sandboxee.comms.recvBuffer();
+      ids.add(buffer.id);
+      expect([buffer.unsafeBytes()[0], buffer.copyOut(MiB - 1)[0]]).to.deep.equal([round, round]);
+      expect(holdings().sharedMappings).to.be.at.most(before + 2);
+      buffer.close();
+      await sandboxee.comms.sendBool(true);
+    }
+    expect(await sandboxee.comms.recvValue()).to.deep.equal({ value: null });
+    expect(ids.size).to.equal(1);
+    await sandboxee.close();
+    expect(holdings().sharedMappings).to.be.at.most(before);
+  });
+
   it('come and go between the two thousands of times', async () => {
     await using sandboxee = await launchPuppet({ limits: { sharedMemory: 64 * 1024 } });
     await begin(sandboxee, async ({ gate: { comms } }) => {

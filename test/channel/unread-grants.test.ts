@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { describeResult } from '../../broker/index.js';
-import { encodeRelease, encodeRequest } from '../../protocols/buffer-frames.js';
+import { encodeId, encodeRequest } from '../../protocols/buffer-frames.js';
 import { Tag } from '../../protocols/tags.js';
 import { frame } from '../comms/support.js';
 import { leakGate } from '../support/leak-gate.js';
@@ -11,7 +11,7 @@ import { numberOf } from '../support/syscalls.js';
 function requestsAndReleases(times: number): Buffer {
   const pairs = Array.from({ length: times }, (_, index) => [
     frame(Tag.BufferRequest, encodeRequest({ request: index + 1, mode: 'writable', size: 4096 })),
-    frame(Tag.BufferRelease, encodeRelease(1)),
+    frame(Tag.BufferRelease, encodeId(1)),
   ]);
   return Buffer.concat(pairs.flat());
 }

@@ -66,6 +66,7 @@ describe('a flood', () => {
         throw new Error('not used');
       },
       lost: () => {},
+      mapped: { used: 0, limit: 0 },
       close: () => {},
     };
     const peer = new HostilePeer({

@@ -7,7 +7,7 @@ import { ProtocolError } from '../../protocols/errors.js';
 import type { BufferMode } from '../../protocols/shared-buffer.js';
 import { Tag } from '../../protocols/tags.js';
 import { leakGate } from '../support/leak-gate.js';
-import { brokerMemory, HostilePeer, rejection, settle } from './support.js';
+import { brokerMemory, HostilePeer, memfdOf, rejection, settle } from './support.js';
 
 const MiB = 1024 * 1024;
 
@@ -34,7 +34,8 @@ describe('shared buffers of a hostile peer', () => {
 
   /** What a sandboxee that was lent a buffer knows of it. */
   function lend(mode: BufferMode = 'writable', size = 1000) {
-    return pool.depart(pool.create(size, mode));
+    const departed = pool.depart(pool.create(size, mode));
+    return { fd: memfdOf(departed), facts: departed.facts };
   }
 
   it('are recognised by device and inode: another memfd is a violation', async () => {

@@ -11,6 +11,7 @@ import type { FdOperations } from '../../protocols/fd-facts.js';
 import type { ChannelLimitOptions } from '../../protocols/limits.js';
 import { type MemoryPairOptions, type MemoryTransport, memoryPair } from '../../protocols/memory-transport.js';
 import type { RingOffer } from '../../protocols/ring.js';
+import type { DepartingBuffer } from '../../protocols/shared-buffer.js';
 import { KiB, MiB } from '../../protocols/units.js';
 
 export { turn };
@@ -181,12 +182,17 @@ export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : error;
 }
 
+/** Of a buffer that goes with its memfd. */
+export function memfdOf({ fd }: DepartingBuffer): number {
+  if (fd === null) throw new Error('the buffer goes by its id');
+  return fd;
+}
+
 export const brokerMemory: PoolOperations = {
   describe: (fd) => binding.describe(fd),
   duplicate: (fd) => binding.duplicate(fd),
   close: (fd) => binding.close(fd),
   createMemory: (size) => binding.createMemory('test', size, { executable: false }),
   seal: (fd, seals) => binding.seal(fd, seals),
-  map: (fd, length, writable) => binding.map(fd, length, writable),
-  unmap: (buffer) => binding.unmap(buffer),
+  map: (fd, length, writable) => new binding.Mapping(fd, length, writable),
 };
