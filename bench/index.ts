@@ -50,6 +50,7 @@ program
   .option('--cpus <list>', '1: both processes on one CPU; 2: each on its own', listOf(['1', '2']), ['1', '2'])
   .option('--peers <list>', PEERS.join(', '), listOf(PEERS), [...PEERS])
   .option('--rounds <n>', 'rounds', Number, 7)
+  .option('--no-values', 'without what t.value with zod costs')
   .option('--json <file>', 'write the results there as well')
   .action(({ cpus, ...options }: Omit<IpcOptions, 'placements'> & { cpus: readonly ('1' | '2')[] }) =>
     benchIpc({ ...options, placements: cpus.map((count) => (count === '1' ? 'one-cpu' : 'two-cpus')) }),

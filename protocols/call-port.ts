@@ -52,6 +52,11 @@ export class CallPort {
   readonly limits: ChannelLimits;
   /** Closes the channel for what the peer did. */
   readonly violate: (error: unknown) => void;
+  /**
+   * Blocks for one batch, at most until then on the clock of performance.now(). Throws TimeoutError, the reason why the channel
+   * has ended, and ClosedError where it may not block.
+   */
+  readonly wait: (deadline: number) => void;
   readonly #outbox: Outbox;
   readonly #buffers: Pick<BufferExchange, 'home' | 'mapped'>;
   readonly #refused: () => SallyportError | null;
@@ -66,8 +71,9 @@ export class CallPort {
     fds: FdOperations,
     limits: ChannelLimits,
     refused: () => SallyportError | null,
-    { phase, violate }: { readonly phase: () => Phase; readonly violate: (error: unknown) => void },
+    { phase, violate, wait }: Pick<CallPort, 'violate' | 'wait'> & { readonly phase: () => Phase },
   ) {
+    this.wait = wait;
     this.#phase = phase;
     this.#outbox = outbox;
     this.#large = new LargeAnswers(outbox);

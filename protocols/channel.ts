@@ -86,6 +86,7 @@ export class Channel {
     this.#callPort = new CallPort(this.#outbox, this.buffers, this.fds, this.limits, refused, {
       phase: () => this.#intake.phase,
       violate: (error) => this.#violated(error),
+      wait: (deadline) => this.block(deadline),
     });
     return this.#callPort;
   }

@@ -12,6 +12,7 @@ import { encodeFrame } from '../protocols/frames.js';
 import { COMMS_FD, encodeGateFailure, encodeHello, PROTOCOL_VERSION, parseFilter } from '../protocols/handshake.js';
 import { MappedBuffers } from '../protocols/mapped-buffer.js';
 import { loadEncoder } from '../protocols/msgpack-encode.js';
+import type { CallOptions } from '../protocols/schema/members.js';
 import type { BufferMode, SharedBuffer } from '../protocols/shared-buffer.js';
 import { Tag } from '../protocols/tags.js';
 
@@ -26,6 +27,15 @@ export interface Gate extends Disposable, Pick<Peer, 'serve' | 'connect' | 'usag
    * @throws BufferQuota where the broker's limit for this sandboxee is used up
    */
   requestBuffer(size: number, mode?: BufferMode): Promise<SharedBuffer>;
+  /**
+   * Calls a method of a remote and blocks this thread until the broker has answered, as for code that cannot wait otherwise:
+   * `gate.callSync(files.read, { name })`. Takes what the method takes, and throws what it would reject with; a signal is looked at
+   * before the call alone. What arrives meanwhile is kept, and its handlers and listeners run afterwards.
+   */
+  callSync<Input extends readonly [input?: unknown, options?: CallOptions], Output>(
+    method: (...given: Input) => Promise<Output>,
+    ...given: Input
+  ): Output;
   /** Ends the channel. The fd itself stays: its number is reserved. */
   close(): void;
 }
@@ -36,7 +46,7 @@ export interface GateOptions {
    * receives before both are done fails the gate. What `calls` serves of the phase `start-up` may be called until the hook is
    * done, also when this has returned; what is called by it must be answered before the hook is done.
    */
-  readonly before?: (comms: BlockingComms, calls: Pick<Peer, 'serve' | 'connect'>) => void | Promise<void>;
+  readonly before?: (comms: BlockingComms, calls: Pick<Gate, 'serve' | 'connect' | 'callSync'>) => void | Promise<void>;
 }
 
 let entered = false;
@@ -63,9 +73,10 @@ export async function sandboxMeHere({ before }: GateOptions = {}): Promise<Gate>
   // While the broker answers.
   comms.flush();
   warmUp();
-  const calls: Pick<Gate, 'serve' | 'connect'> = {
+  const calls: Pick<Gate, 'serve' | 'connect' | 'callSync'> = {
     serve: (target, implementation) => requirePeer(peer).serve(target, implementation),
     connect: (target) => requirePeer(peer).connect(target),
+    callSync: (method, ...given) => requirePeer(peer).callSync(method, ...given),
   };
   await before?.(comms, calls);
   const { payload } = await comms.recvControl(Tag.Filter);

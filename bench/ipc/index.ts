@@ -6,6 +6,7 @@ import { cpusOf, type Placement, placed } from '../placement.js';
 import { printResults } from './print.js';
 import { type PeerName, type Result, resultsOf } from './result.js';
 import { closeAll, startAll } from './start.js';
+import { benchValue } from './value.js';
 
 const WARM_UPS = 1;
 
@@ -16,11 +17,13 @@ export interface IpcOptions {
   readonly placements: readonly Placement[];
   readonly peers: readonly PeerName[];
   readonly rounds: number;
+  /** Also `t.value` with zod. */
+  readonly values: boolean;
   readonly json: string | undefined;
 }
 
 /** Typed calls into a sandboxee behind its gate, validated, against what else there is. Everybody in turn, in one run. */
-export async function benchIpc({ rows, sizes, placements, peers, rounds, json }: IpcOptions): Promise<void> {
+export async function benchIpc({ rows, sizes, placements, peers, rounds, values, json }: IpcOptions): Promise<void> {
   const all: Result[] = [];
   for (const placement of placements) {
     const cpus = cpusOf[placement];
@@ -39,6 +42,7 @@ export async function benchIpc({ rows, sizes, placements, peers, rounds, json }:
     } finally {
       await closeAll(started);
     }
+    if (values) await benchValue(placement, cpus, rounds);
   }
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(all, null, 2)}\n`);
 }

@@ -1,5 +1,5 @@
 import { markHandled } from '../deferred.js';
-import { ClosedError, InvalidArgument, LimitExceeded, ProtocolError, RemoteError } from '../errors.js';
+import { ClosedError, InvalidArgument, LimitExceeded, ProtocolError, RemoteError, TimeoutError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import type { AnyType } from '../schema/containers.js';
 import type { Callable } from '../schema/interface.js';
@@ -15,12 +15,17 @@ import { IncomingStream, type StreamPort } from './incoming-stream.js';
 import { callLimits, DEFAULT_TIMEOUT, MOST_DETAIL } from './limits.js';
 import type { Link } from './link.js';
 import type { Pending } from './pending.js';
-import { PendingCall } from './pending-call.js';
+import { BlockingCall, MethodCall, PendingCall } from './pending-call.js';
 
 /** `{u32 call, counts}` */
 const ANSWER_HEAD = 8;
-type MethodMember = Extract<Callable, { kind: 'method' }>;
+export type MethodMember = Extract<Callable, { kind: 'method' }>;
 type StreamMember = Extract<Callable, { kind: 'stream' }>;
+
+/** An object, since a signal may be aborted with any reason. */
+interface Refusal {
+  readonly reason: unknown;
+}
 
 /** What is called from here. Each call ends exactly once: by its answer, its deadline, its signal, or the end of the channel. */
 export class OutgoingCalls {
@@ -56,10 +61,10 @@ export class OutgoingCalls {
     input: unknown,
     options: CallOptions = {},
   ): Promise<unknown> {
-    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(member, member.phase);
-    if (refused !== null) {
+    const refused = this.#refusal(binding, member, member.phase, options);
+    if (refused !== null || this.#gone !== null) {
       drop(member.input, input);
-      return refused;
+      return refused !== null ? Promise.reject(refused.reason) : this.#rejected();
     }
     const id = this.#nextId();
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
@@ -78,6 +83,34 @@ export class OutgoingCalls {
     return call.promise;
   }
 
+  /** Blocks until it is answered; what else arrives meanwhile is taken in, and its handlers run afterwards. */
+  callBlocking(
+    binding: Binding,
+    ordinal: number,
+    member: MethodMember,
+    input: unknown,
+    options: CallOptions = {},
+  ): unknown {
+    const refused = this.#refusal(binding, member, member.phase, options);
+    if (refused !== null) {
+      drop(member.input, input);
+      throw refused.reason;
+    }
+    const { timeout = DEFAULT_TIMEOUT } = options;
+    const call = new BlockingCall(this.#nextId(), binding, undefined, this.#owner, member);
+    this.#link.call(call, ordinal, member, input);
+    this.#add(call);
+    const deadline = timeout === Infinity ? Infinity : performance.now() + timeout;
+    try {
+      while (call.outcome === null) this.#link.port.wait(deadline);
+    } catch (error) {
+      if (error instanceof TimeoutError) call.expire();
+      else call.abandon(error);
+    }
+    if (call.outcome !== null && 'value' in call.outcome) return call.outcome.value;
+    throw call.outcome?.error;
+  }
+
   stream(
     binding: Binding,
     ordinal: number,
@@ -88,10 +121,11 @@ export class OutgoingCalls {
     const { signal, timeout = DEFAULT_TIMEOUT } = options;
     const id = this.#nextId();
     const stream = new IncomingStream(id, binding, signal, this.#owner, member, timeout);
-    const refused = this.#refusal(binding, options) ?? this.#wrongPhase(member, 'open');
-    if (refused !== null) {
+    const refused = this.#refusal(binding, member, 'open', options);
+    if (refused !== null || this.#gone !== null) {
       drop(member.input, input);
-      void refused.catch((error: unknown) => stream.fail(error));
+      if (refused !== null) stream.fail(refused.reason);
+      else void this.#gone?.then((reason) => stream.fail(reason));
       return stream;
     }
     try {
@@ -113,7 +147,7 @@ export class OutgoingCalls {
     }
     const reader = this.#link.open(frame, ANSWER_HEAD);
     if (call.isAbandoned) reader.handles?.discard();
-    else if (call instanceof PendingCall) call.onReturn(reader);
+    else if (call instanceof MethodCall) call.onReturn(reader);
     this.#remove(call);
   }
 
@@ -162,24 +196,25 @@ export class OutgoingCalls {
     });
   }
 
-  #refusal(binding: Binding, { signal, timeout }: CallOptions): Promise<never> | null {
+  /** Why it cannot be made, though the channel is open. */
+  #refusal(binding: Binding, member: Callable, phase: CallPhase, { signal, timeout }: CallOptions): Refusal | null {
     if (timeout !== undefined && !(timeout > 0)) {
-      return Promise.reject(
-        new InvalidArgument(`{ timeout: ${String(timeout)} }: use milliseconds above 0, or Infinity`),
-      );
+      return {
+        reason: new InvalidArgument(`{ timeout: ${String(timeout)} }: use milliseconds above 0, or Infinity`),
+      };
     }
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (binding.refusal !== null) return Promise.reject(binding.refusal);
-    if (this.#gone === null) return null;
-    const gone = this.#gone.then((reason) => Promise.reject(reason));
-    markHandled(gone);
-    return gone;
+    if (signal?.aborted) return { reason: signal.reason };
+    if (binding.refusal !== null) return { reason: binding.refusal };
+    if (phase === this.#link.phase || this.#gone !== null) return null;
+    const when = phase === 'open' ? 'once the gate has shut' : 'before go alone, in the start-up';
+    return { reason: new ClosedError(`${member.path} may be called ${when}`) };
   }
 
-  #wrongPhase(member: Callable, phase: CallPhase): Promise<never> | null {
-    if (phase === this.#link.phase) return null;
-    const when = phase === 'open' ? 'once the gate has shut' : 'before go alone, in the start-up';
-    return Promise.reject(new ClosedError(`${member.path} may be called ${when}`));
+  /** As soon as it is known why nothing can be called any more. */
+  #rejected(): Promise<never> {
+    const gone = Promise.resolve(this.#gone).then((reason) => Promise.reject(reason));
+    markHandled(gone);
+    return gone;
   }
 
   #admit({ bytes, fds }: Pending): void {

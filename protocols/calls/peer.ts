@@ -7,7 +7,7 @@ import type { Frame } from '../frame.js';
 import { hashOf } from '../schema/description.js';
 import type { AnyInterface, Interface, Members } from '../schema/interface.js';
 import { isInterface } from '../schema/interface.js';
-import type { Implementation, Remote } from '../schema/members.js';
+import type { CallOptions, Implementation, Remote } from '../schema/members.js';
 import { Tag, tagName } from '../tags.js';
 import { Imports } from './imports.js';
 import { IncomingCalls } from './incoming-calls.js';
@@ -16,6 +16,7 @@ import { Link } from './link.js';
 import { Loop } from './loop.js';
 import { offerPeers } from './offer.js';
 import { Parts } from './parts.js';
+import { callBlocking } from './remote.js';
 import { Service, service } from './service.js';
 import { Serving } from './serving.js';
 
@@ -108,6 +109,14 @@ export class Peer {
   connect<M extends Members>(target: Interface<M>): Remote<Interface<M>> {
     if (!isInterface(target)) throw new InvalidArgument('connect(): give it what defineInterface() made');
     return this.#imports.connect(target) as Remote<Interface<M>>;
+  }
+
+  /** @internal For the sandboxee alone: see `Gate.callSync`. */
+  callSync<Input extends readonly [input?: unknown, options?: CallOptions], Output>(
+    method: (...given: Input) => Promise<Output>,
+    ...[input, options]: Input
+  ): Output {
+    return callBlocking(method, input, options) as Output;
   }
 
   /** @internal One more reference for the other side, which is told its id by other means. */

@@ -5,12 +5,9 @@ import type { Reader } from '../schema/reader.js';
 import type { Binding } from './binding.js';
 import { Pending, type PendingOwner } from './pending.js';
 
-/** The call of a method. */
-export class PendingCall extends Pending {
+/** The call of a method, however its answer is waited for. */
+export abstract class MethodCall extends Pending {
   readonly #member: Extract<NamedMember, { kind: 'method' }>;
-  readonly promise: Promise<unknown>;
-  #resolve: (value: unknown) => void = ignore;
-  #reject: (error: unknown) => void = ignore;
 
   constructor(
     id: number,
@@ -21,10 +18,6 @@ export class PendingCall extends Pending {
   ) {
     super(id, binding, member.path, signal, owner);
     this.#member = member;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
   }
 
   get errors(): readonly string[] {
@@ -34,6 +27,21 @@ export class PendingCall extends Pending {
   onReturn(reader: Reader): void {
     const value = readMessage(this.#member.output, reader, 'an output of ', this.name);
     this.settle();
+    this.resolve(value);
+  }
+
+  protected abstract resolve(value: unknown): void;
+}
+
+export class PendingCall extends MethodCall {
+  #resolve: (value: unknown) => void = ignore;
+  #reject: (error: unknown) => void = ignore;
+  readonly promise: Promise<unknown> = new Promise((resolve, reject) => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  });
+
+  protected resolve(value: unknown): void {
     this.#resolve(value);
   }
 
@@ -41,6 +49,19 @@ export class PendingCall extends Pending {
     // Its moment is the peer's to choose: nobody may be waiting yet.
     markHandled(this.promise);
     this.#reject(error);
+  }
+}
+
+/** One whose caller blocks until it has an outcome. */
+export class BlockingCall extends MethodCall {
+  outcome: { readonly value: unknown } | { readonly error: unknown } | null = null;
+
+  protected resolve(value: unknown): void {
+    this.outcome = { value };
+  }
+
+  protected reject(error: unknown): void {
+    this.outcome = { error };
   }
 }
 

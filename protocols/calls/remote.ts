@@ -4,7 +4,7 @@ import type { AnyInterface } from '../schema/interface.js';
 import type { CallOptions } from '../schema/members.js';
 import type { Binding } from './binding.js';
 import { EventHub } from './event-hub.js';
-import type { OutgoingCalls } from './outgoing-calls.js';
+import type { MethodMember, OutgoingCalls } from './outgoing-calls.js';
 
 export interface RemotePort {
   /** Which side's these are. */
@@ -47,6 +47,23 @@ export class Passable implements Exportable {
   }
 }
 
+interface Called {
+  readonly calls: OutgoingCalls;
+  readonly binding: Binding;
+  readonly ordinal: number;
+  readonly member: MethodMember;
+}
+
+const methods = new WeakMap<object, Called>();
+
+/** Calls a method of a remote, and blocks until it is answered. */
+export function callBlocking(method: object, input: unknown, options: CallOptions | undefined): unknown {
+  const called = methods.get(method);
+  if (called === undefined) throw new InvalidArgument('callSync(): give it a method of a remote, such as files.read');
+  const { calls, binding, ordinal, member } = called;
+  return calls.callBlocking(binding, ordinal, member, input, options);
+}
+
 /** A plain object with a function for each member: no Proxy, so that nothing but what the interface names can be asked of it. */
 export function makeRemote(binding: Binding, port: RemotePort): Disposable {
   const target: AnyInterface = binding.interface;
@@ -55,10 +72,13 @@ export function makeRemote(binding: Binding, port: RemotePort): Disposable {
   };
   for (const [ordinal, member] of target.table.entries()) {
     switch (member.kind) {
-      case 'method':
-        remote[member.name] = (input?: unknown, options?: CallOptions) =>
+      case 'method': {
+        const method = (input?: unknown, options?: CallOptions) =>
           port.calls.call(binding, ordinal, member, input, options);
+        methods.set(method, { calls: port.calls, binding, ordinal, member });
+        remote[member.name] = method;
         break;
+      }
       case 'stream':
         remote[member.name] = (input?: unknown, options?: CallOptions) =>
           port.calls.stream(binding, ordinal, member, input, options);
