@@ -158,8 +158,12 @@ export interface BrokerBinding extends SharedBinding {
   /**
    * Runs a program with an empty environment; child fd i is `fds[i]` of ours, and there are no others. Returns once it
    * has been exec'd. All signals are blocked in it, and all have their default disposition. Reap it with `waitPidfd`.
+   *
+   * @param group the folder, open, of a control group of version 2 in which it is born
    */
-  spawn(path: string, argv: string[], fds: number[]): Spawned;
+  spawn(path: string, argv: string[], fds: number[], group?: number): Spawned;
+  /** Whether `spawn` can be given a group: not before Linux 5.7, and not where clone3 is refused, as in some containers. */
+  spawnsIntoGroups(): boolean;
   PidfdWatcher: new (pidfd: number, onExit: () => void) => PidfdWatch;
   /** Null: still running. Throws ECHILD when it is not our child, or was reaped. */
   waitPidfd(pidfd: number): WaitStatus | null;
@@ -221,6 +225,7 @@ bindShared('broker', binding);
 
 export const {
   spawn,
+  spawnsIntoGroups,
   waitPidfd,
   signalPidfd,
   socketpair,

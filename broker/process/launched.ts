@@ -35,8 +35,10 @@ export interface LauncherFds {
   readonly plan: number;
   /** From the next number on. */
   readonly declared: readonly number[];
-  /** After them: the cgroup.procs of each group that it joins. */
+  /** After them: the files by which it joins groups. */
   readonly cgroups: readonly number[];
+  /** The folder of the group in which it is born. It does not have this one. */
+  readonly birthplace?: number | undefined;
 }
 
 const { SIGCONT, SIGKILL } = constants.signals;
@@ -126,7 +128,7 @@ export class LaunchedProcess {
     this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
     const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan, ...fds.declared, ...fds.cgroups];
     try {
-      this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order).pidfd);
+      this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order, fds.birthplace).pidfd);
     } catch (error) {
       this.#life.close();
       throw error;
