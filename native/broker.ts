@@ -46,6 +46,8 @@ export interface KernelFeatures {
   listenerError: string;
   closeRange: boolean;
   kcmp: boolean;
+  /** Whether `spawn` can be given a group: not before Linux 5.7, and not where clone3 is refused, as in some containers. */
+  cloneIntoGroup: boolean;
 }
 
 export interface SyscallRecord {
@@ -162,8 +164,6 @@ export interface BrokerBinding extends SharedBinding {
    * @param group the folder, open, of a control group of version 2 in which it is born
    */
   spawn(path: string, argv: string[], fds: number[], group?: number): Spawned;
-  /** Whether `spawn` can be given a group: not before Linux 5.7, and not where clone3 is refused, as in some containers. */
-  spawnsIntoGroups(): boolean;
   PidfdWatcher: new (pidfd: number, onExit: () => void) => PidfdWatch;
   /** Null: still running. Throws ECHILD when it is not our child, or was reaped. */
   waitPidfd(pidfd: number): WaitStatus | null;
@@ -225,7 +225,6 @@ bindShared('broker', binding);
 
 export const {
   spawn,
-  spawnsIntoGroups,
   waitPidfd,
   signalPidfd,
   socketpair,

@@ -1,9 +1,9 @@
-// Puts what `sallyport` loads into few files: every confined command waits for it, and Node takes longer to load `run` and its
-// hundred modules one by one than the launch itself takes. The modules in dist/broker work by themselves, and are tested.
-// No code cache of V8's lies beside it: what Node takes for its own without being it is another program, or a crash. Nothing
-// is minified, so that stack traces can be read; that would save next to nothing.
+// Puts what `sallyport run` loads into one file: every confined command waits for it, and Node takes longer to load `run` and
+// its hundred modules one by one than the launch itself takes. The modules in dist/broker work by themselves, and are tested.
+// Nothing is minified, so that stack traces can be read; that would save next to nothing. What V8 compiles of it is kept by
+// cache-cli.mjs.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
@@ -25,8 +25,15 @@ const required = {
   },
 };
 
+/** All functions, which nobody needs at once; to load the first takes a millisecond. */
+const LATE = ['node:fs/promises', 'node:timers/promises'];
+
 function reexport(path, { default: whole, ...parts }) {
   const part = JSON.stringify(path);
+  if (LATE.includes(path)) {
+    const functions = Object.keys(parts).filter((name) => typeof parts[name] === 'function');
+    return functions.map((name) => `export const ${name} = (...all) => require(${part}).${name}(...all);`).join('\n');
+  }
   const exported = Object.keys(parts).map((name) => `export const ${name} = /* @__PURE__ */ (() => whole.${name})();`);
   return [`const whole = require(${part});`, 'export default whole;', ...exported].join('\n');
 }
@@ -39,28 +46,49 @@ const others = {
   },
 };
 
-const { outputFiles } = await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: { index: 'dist/broker/cli/index.js' },
   outdir: folder,
   write: false,
   bundle: true,
-  splitting: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node20.19',
   packages: 'external',
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
   plugins: [required, others],
+};
+
+/** A script whose value is a function: see load-bundle.ts. Its name changes with its contents. */
+const run = await build({
+  ...common,
+  entryPoints: { run: 'dist/broker/cli/run.js' },
+  entryNames: '[name]-[hash]',
+  define: { 'import.meta.url': 'importMeta.url' },
+  banner: { js: '(function (require, importMeta) { const module = {};' },
+  footer: { js: 'return module.exports; })' },
 });
+const index = await build({
+  ...common,
+  entryPoints: { index: 'dist/broker/cli/bundled.js' },
+  define: { RUN_BUNDLE: JSON.stringify(nameOf(run)), 'import.meta.dirname': '__dirname' },
+  banner: { js: '#!/usr/bin/env node' },
+});
+const outputFiles = [
+  ...run.outputFiles,
+  ...index.outputFiles,
+  // The package is one of modules, these files are none.
+  { path: resolve(folder, 'package.json'), contents: Buffer.from('{ "type": "commonjs" }\n') },
+];
 
 if (process.argv.includes('--check')) check();
 else write();
+
+function nameOf({ outputFiles: files }) {
+  return basename(files.find(({ path }) => path.endsWith('.js')).path);
+}
 
 function write() {
   rmSync(folder, { recursive: true, force: true });
@@ -69,9 +97,11 @@ function write() {
   console.log(`bundled ${relative(root, entry)}`);
 }
 
-/** Nothing is there that would not be written now. */
+/** Nothing is there that would not be written now, but what cache-cli.mjs adds. */
 function check() {
-  const there = readdirSync(folder).map((name) => resolve(folder, name));
+  const there = readdirSync(folder)
+    .filter((name) => !name.endsWith('.cache'))
+    .map((name) => resolve(folder, name));
   const stale = outputFiles.filter(
     ({ path, contents }) => !there.includes(path) || !readFileSync(path).equals(contents),
   );

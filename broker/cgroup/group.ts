@@ -1,6 +1,6 @@
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import * as native from '../../native/broker.js';
+import { kernelFeatures } from '../kernel.js';
 import type { Excess } from '../process/sampler.js';
 import { type Controller, counterOf, settingsOf, unthrottled, type Version } from './controllers.js';
 import { applySetting, readIfThere, readOpen, removeGroup, writeGroupFile } from './files.js';
@@ -116,7 +116,7 @@ export class SandboxeeGroup implements Disposable {
   }
 
   get #birthplace(): string | undefined {
-    return native.spawnsIntoGroups() ? this.#unified : undefined;
+    return kernelFeatures().cloneIntoGroup ? this.#unified : undefined;
   }
 
   get #joined(): (readonly [group: string, version: Version])[] {

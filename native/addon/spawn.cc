@@ -141,15 +141,8 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
   return result;
 }
 
-Napi::Value SpawnsIntoGroups(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), CanCloneIntoGroup());
-}
-
 }  // namespace
 
-void DefineSpawn(Napi::Env env, Napi::Object exports) {
-  exports.Set("spawn", Napi::Function::New(env, Spawn, "spawn"));
-  exports.Set("spawnsIntoGroups", Napi::Function::New(env, SpawnsIntoGroups, "spawnsIntoGroups"));
-}
+void DefineSpawn(Napi::Env env, Napi::Object exports) { exports.Set("spawn", Napi::Function::New(env, Spawn, "spawn")); }
 
 }  // namespace sallyport

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { cgroupFindings } from '../../broker/cgroup/places.js';
+import { kernelFeatures } from '../../broker/kernel.js';
 import type { WaitStatus } from '../../native/broker.js';
 import { watchPidfd } from '../../native/broker.js';
 import { leakGate } from '../support/leak-gate.js';
@@ -120,7 +121,7 @@ describe('spawn', () => {
 
   it('starts a program that is in a group of version 2 from its birth', async function () {
     const { kill } = cgroupFindings();
-    if (kill.state === 'off' || !broker.spawnsIntoGroups()) return this.skip();
+    if (kill.state === 'off' || !kernelFeatures().cloneIntoGroup) return this.skip();
     const folder = join(kill.place.folder, 'spawn-test');
     mkdirSync(folder);
     const group = openSync(folder, 'r');

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { codeCachePath, loadBundle } from '../../broker/cli/load-bundle.js';
 import { COMMAND, documents, MODULES, sallyport } from './support.js';
 
 describe('sallyport', () => {
@@ -79,9 +80,30 @@ describe('sallyport', () => {
   });
 
   it('does the same unbundled', () => {
-    const args = [join(MODULES, 'index.js'), 'run', '--', '/bin/sh', '-c', 'echo "$USER"; exit 7'];
+    const program = `import { main } from ${JSON.stringify(join(MODULES, 'run.js'))};
+      process.exit(await main(['--', '/bin/sh', '-c', 'echo "$USER"; exit 7']));`;
+    const args = ['--input-type=module', '-e', program];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     expect([status, stdout, stderr]).to.deep.equal([7, 'sandboxee\n', '']);
+  });
+
+  it('does the same where V8 takes nothing of what it compiled before', () => {
+    const flags = ['--no-flush-bytecode', COMMAND, 'run', '--', '/bin/sh', '-c', 'echo "$USER"; exit 7'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' });
+    expect([status, stdout, stderr]).to.deep.equal([7, 'sandboxee\n', '']);
+  });
+
+  it('takes what was compiled by the very binary that runs it, for the very bundle, and nothing else', function () {
+    const [bundle = '', ...more] = readdirSync(dirname(COMMAND)).filter((name) => /^run-\w+\.js$/.test(name));
+    expect(more).to.deep.equal([]);
+    const { size, mtimeMs } = statSync(process.execPath);
+    const path = codeCachePath(join(dirname(COMMAND), bundle));
+    expect(path).to.include(bundle).and.include(process.version).and.include(process.arch);
+    expect(path).to.include(`${size}-${mtimeMs}`);
+    // Another Node has built this.
+    if (!existsSync(path)) this.skip();
+    expect(loadBundle(join(dirname(COMMAND), bundle)).script.cachedDataRejected).to.equal(false);
+    expect(statSync(path).mode & 0o022, 'others may write it').to.equal(0);
   });
 
   it('keeps the names of functions in stack traces', () => {
