@@ -46,6 +46,23 @@ const others = {
   },
 };
 
+/** Filters are the same on every host, and to compile one takes as long as the launcher. */
+const precompiled = {
+  name: 'the usual policy, compiled',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/cli\/precompiled-policies\.js$/ }, async () => {
+      const { precompile } = await import('../dist/broker/policy/precompiled.js');
+      const { policies } = await import('../dist/broker/policy/index.js');
+      const { ARCHITECTURES } = await import('../dist/broker/policy/syscalls/index.js');
+      const known = Object.values(ARCHITECTURES).map((arch) => [
+        arch,
+        precompile(policies.commandLine({ arch }).build()),
+      ]);
+      return { contents: `export const PRECOMPILED = ${JSON.stringify(Object.fromEntries(known))};` };
+    });
+  },
+};
+
 const common = {
   absWorkingDir: root,
   outdir: folder,
@@ -58,7 +75,7 @@ const common = {
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-  plugins: [required, others],
+  plugins: [required, others, precompiled],
 };
 
 /** A script whose value is a function: see load-bundle.ts. Its name changes with its contents. */
