@@ -37,8 +37,9 @@ export class SandboxeeGroup implements Disposable {
     try {
       for (const controller of ['memory', 'pids', 'cpu'] as const) {
         const limit = limits[controller];
+        if (limit === undefined) continue;
         const finding = findings[controller];
-        if (limit === undefined || finding.state === 'off') continue;
+        if (finding.state === 'off') continue;
         const group = this.#make(finding.place);
         const { version } = finding.place;
         for (const setting of settingsOf(controller, version, limit)) applySetting(group, setting);
