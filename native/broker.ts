@@ -169,6 +169,8 @@ export interface BrokerBinding extends SharedBinding {
   waitPidfd(pidfd: number): WaitStatus | null;
   /** False where the process is no more. */
   signalPidfd(pidfd: number, signal: number): boolean;
+  /** Puts a thread before others that could run as well, whoever's it is. False where the kernel refuses, or there is none. */
+  hurry(tid: number): boolean;
   /** Unix stream, close-on-exec. */
   socketpair(): [number, number];
   /** [read, write], close-on-exec. */
@@ -227,6 +229,7 @@ export const {
   spawn,
   waitPidfd,
   signalPidfd,
+  hurry,
   socketpair,
   pipe,
   createMemory,

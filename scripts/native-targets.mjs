@@ -46,6 +46,7 @@ export const targets = [
       'remote_memory.cc',
       'sockets.cc',
       'clone_into.cc',
+      'scheduling.cc',
       'spawn.cc',
       'thread_hold.cc',
       'thread_hold_binding.cc',
