@@ -3,7 +3,7 @@
 // Nothing is minified, so that stack traces can be read; that would save next to nothing. What V8 compiles of it is kept by
 // cache-cli.mjs.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
@@ -26,11 +26,11 @@ const required = {
 };
 
 /** All functions, which nobody needs at once; to load the first takes a millisecond. */
-const LATE = ['node:fs/promises', 'node:timers/promises'];
+const LATER_OF_NODE = ['node:fs/promises', 'node:timers/promises'];
 
 function reexport(path, { default: whole, ...parts }) {
   const part = JSON.stringify(path);
-  if (LATE.includes(path)) {
+  if (LATER_OF_NODE.includes(path)) {
     const functions = Object.keys(parts).filter((name) => typeof parts[name] === 'function');
     return functions.map((name) => `export const ${name} = (...all) => require(${part}).${name}(...all);`).join('\n');
   }
@@ -45,6 +45,56 @@ const others = {
     onResolve({ filter: /^\.\/main\.js$/ }, () => ({ path: '../broker/cli/main.js', external: true }));
   },
 };
+
+/**
+ * Loaded at the first call of one of their functions: by most runs never. They are the rules of policies, which a filter that
+ * is there already does not need, and what tells about them. To bring up their tables takes as long as the launcher.
+ */
+const LATER = [
+  'cli/policy-file',
+  'cli/usual-rules',
+  'libraries/find',
+  'policy/check',
+  'policy/decision',
+  'policy/diff',
+  'policy/document/document',
+  'policy/document/write',
+  'policy/explain',
+  'policy/intersection',
+  'policy/overview',
+  'policy/reasons',
+  'policy/refused',
+  'policy/requests',
+].map((name) => resolve(root, `dist/broker/${name}.js`));
+
+const late = {
+  name: 'modules when they are asked for',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.{1,2}\// }, ({ path, importer, resolveDir, namespace }) => {
+      const file = resolve(resolveDir, path);
+      if (namespace === 'late') return { path: file };
+      return LATER.includes(file) && !LATER.includes(importer) ? { path: file, namespace: 'late' } : undefined;
+    });
+    onLoad({ filter: /./, namespace: 'late' }, async ({ path }) => ({
+      contents: standIns(path, await import(path)),
+      resolveDir: dirname(path),
+    }));
+  },
+};
+
+/** Whoever imports another thing than functions and classes from there cannot be bundled so, as esbuild then says. */
+function standIns(path, exported) {
+  const real = `require(${JSON.stringify(`./${basename(path)}`)})`;
+  return Object.entries(exported)
+    .filter(([, value]) => typeof value === 'function')
+    .map(([name, value]) => `export const ${name} = ${standIn(`${real}.${name}`, value)};`)
+    .join('\n');
+}
+
+function standIn(real, value) {
+  if (!/^class\b/.test(value.toString())) return `(...all) => ${real}(...all)`;
+  return `/* @__PURE__ */ new Proxy(class {}, { construct: (_, all) => new (${real})(...all) })`;
+}
 
 /** Filters are the same on every host, and to compile one takes as long as the launcher. */
 const precompiled = {
@@ -75,7 +125,7 @@ const common = {
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-  plugins: [required, others, precompiled],
+  plugins: [required, others, late, precompiled],
 };
 
 /** A script whose value is a function: see load-bundle.ts. Its name changes with its contents. */
@@ -84,6 +134,8 @@ const run = await build({
   entryPoints: { run: 'dist/broker/cli/run.js' },
   entryNames: '[name]-[hash]',
   define: { 'import.meta.url': 'importMeta.url' },
+  // A script has none, but `require`.
+  supported: { 'dynamic-import': false },
   banner: { js: '(function (require, importMeta) { const module = {};' },
   footer: { js: 'return module.exports; })' },
 });

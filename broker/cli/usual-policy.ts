@@ -1,10 +1,10 @@
-import { hostArchitecture, type Policy, policies } from '../policy/index.js';
+import { hostArchitecture, type Policy } from '../policy/index.js';
 import { revive } from '../policy/precompiled.js';
 import { PRECOMPILED } from './precompiled-policies.js';
+import { usualRules } from './usual-rules.js';
 
-/** What `run` allows where no other policy is named. */
+/** `usualRules()`, without working them out where they have been. */
 export function usualPolicy(): Policy {
   const known = PRECOMPILED[hostArchitecture()];
-  const make = (): Policy => policies.commandLine().build();
-  return known === undefined ? make() : revive(known, make);
+  return known === undefined ? usualRules() : revive(known, usualRules);
 }

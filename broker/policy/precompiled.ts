@@ -1,6 +1,5 @@
 /** A preset as it is, compiled beforehand, as text: to be put into a bundle that is made of these very modules. */
-import { placeOf } from './draft.js';
-import { gatherFiles } from './filesystem-draft.js';
+import { filesOf } from './files-of.js';
 import { type CompiledPolicy, type Known, Policy } from './policy.js';
 import type { Architecture } from './syscalls/index.js';
 
@@ -33,8 +32,7 @@ export function revive({ name, arch, known, settings, tables }: Precompiled, sam
     answers: new Int32Array(answers.buffer, answers.byteOffset, answers.length / 4),
     pathArguments: new Int8Array(pathArguments.buffer, pathArguments.byteOffset, pathArguments.length),
   };
-  const { filesystem } = gatherFiles([], placeOf);
-  return Policy.knownAs({ name, arch, filesystem }, { ...known, compiled }, same);
+  return Policy.knownAs({ name, arch, filesystem: filesOf(name, []) }, { ...known, compiled }, same);
 }
 
 function textOf({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
