@@ -96,6 +96,18 @@ function standIn(real, value) {
   return `/* @__PURE__ */ new Proxy(class {}, { construct: (_, all) => new (${real})(...all) })`;
 }
 
+/** No module does anything by being loaded but make its tables, which nobody needs where nobody uses the module. */
+const pure = {
+  name: 'modules without effects',
+  setup({ onResolve, resolve: find }) {
+    onResolve({ filter: /^\.{1,2}\// }, async ({ path, pluginData, ...about }) => {
+      if (pluginData === pure) return undefined;
+      const { errors, ...found } = await find(path, { ...about, pluginData: pure });
+      return { path: found.path, namespace: found.namespace, external: found.external, errors, sideEffects: false };
+    });
+  },
+};
+
 /** Filters are the same on every host, and to compile one takes as long as the launcher. */
 const precompiled = {
   name: 'the usual policy, compiled',
@@ -125,7 +137,7 @@ const common = {
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-  plugins: [required, others, late, precompiled],
+  plugins: [pure, required, others, late, precompiled],
 };
 
 /** A script whose value is a function: see load-bundle.ts. Its name changes with its contents. */

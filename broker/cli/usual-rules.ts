@@ -1,4 +1,5 @@
-import { type Policy, policies } from '../policy/index.js';
+import type { Policy } from '../policy/policy.js';
+import { policies } from '../policy/presets.js';
 
 /** What `run` allows where no other policy is named, with all of its rules. */
 export function usualRules(): Policy {

@@ -106,6 +106,15 @@ describe('sallyport', () => {
     expect(statSync(path).mode & 0o022, 'others may write it').to.equal(0);
   });
 
+  it('tells of a violation what is loaded for it: the rule, and the stack', () => {
+    const code = 'import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)';
+    const { status, stderr } = sallyport('run', '--', 'python3', '-c', code);
+    expect(status).to.equal(159);
+    expect(stderr)
+      .to.include('by a refusal that every policy has')
+      .and.match(/at ptrace \(/);
+  });
+
   it('keeps the names of functions in stack traces', () => {
     const bundled = readdirSync(dirname(COMMAND)).filter((name) => name.endsWith('.js'));
     const text = bundled.map((name) => readFileSync(join(dirname(COMMAND), name), 'utf8')).join('');
