@@ -148,14 +148,14 @@ const run = await build({
   define: { 'import.meta.url': 'importMeta.url' },
   // A script has none, but `require`.
   supported: { 'dynamic-import': false },
-  banner: { js: '(function (require, importMeta) { const module = {};' },
+  banner: { js: '(function (require, importMeta) { "use strict"; const module = {};' },
   footer: { js: 'return module.exports; })' },
 });
 const index = await build({
   ...common,
   entryPoints: { index: 'dist/broker/cli/bundled.js' },
   define: { RUN_BUNDLE: JSON.stringify(nameOf(run)), 'import.meta.dirname': '__dirname' },
-  banner: { js: '#!/usr/bin/env node' },
+  banner: { js: '#!/usr/bin/env node\n"use strict";' },
 });
 const outputFiles = [
   ...run.outputFiles,

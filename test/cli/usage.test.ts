@@ -115,9 +115,11 @@ describe('sallyport', () => {
       .and.match(/at ptrace \(/);
   });
 
-  it('keeps the names of functions in stack traces', () => {
+  it('is as strict as modules are, and keeps the names of functions in stack traces', () => {
     const bundled = readdirSync(dirname(COMMAND)).filter((name) => name.endsWith('.js'));
     const text = bundled.map((name) => readFileSync(join(dirname(COMMAND), name), 'utf8')).join('');
+    for (const name of bundled)
+      expect(readFileSync(join(dirname(COMMAND), name), 'utf8')).to.match(/^.*\n?.*"use strict";/);
     expect(text)
       .to.match(/^function parseRun\(/m)
       .and.match(/^async function prepare\(/m);
