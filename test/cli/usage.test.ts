@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { codeCachePath, loadBundle } from '../../broker/cli/load-bundle.js';
+import { codeCachePath } from '../../broker/cli/load-bundle.js';
 import { COMMAND, documents, MODULES, sallyport } from './support.js';
 
 describe('sallyport', () => {
@@ -102,7 +102,11 @@ describe('sallyport', () => {
     expect(path).to.include(`${size}-${mtimeMs}`);
     // Another Node has built this.
     if (!existsSync(path)) this.skip();
-    expect(loadBundle(join(dirname(COMMAND), bundle)).script.cachedDataRejected).to.equal(false);
+    // In a process of its own: this one may have other flags by now.
+    const module = JSON.stringify(join(MODULES, 'load-bundle.js'));
+    const code = `import { loadBundle } from ${module}; console.log(loadBundle(process.argv[1]).script.cachedDataRejected);`;
+    const args = ['--input-type=module', '-e', code, join(dirname(COMMAND), bundle)];
+    expect(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout).to.equal('false\n');
     expect(statSync(path).mode & 0o022, 'others may write it').to.equal(0);
   });
 
