@@ -15,7 +15,7 @@ export interface LimitControl {
 
 /**
  * Gives the limits that were asked for to control groups, where the host has them; the defaults stay with rlimits and the
- * sampler, since joining a group takes the kernel about 10 ms, a fifth of a launch.
+ * sampler, since to make and remove groups takes its time, and where no process can be born in one, joining 10 ms more.
  *
  * @throws OptionError for `cpus` where there is no controller for it: nothing else can hold that
  */

@@ -59,6 +59,7 @@ export function wire(
         ...(file === undefined ? [] : [ends.give(file.release())]),
       ],
       cgroups: group?.openMembers().map((fd) => ends.give(fd)) ?? [],
+      birthplace: group && ends.giveIfAny(group.openBirthplace()),
     };
     // Last, since its broker's end is the process's to close from the call on, also where that throws.
     const [ourLife, life] = native.socketpair();
@@ -93,6 +94,10 @@ class Ends {
   give(fd: number): number {
     this.#theirs.defer(() => closeSync(fd));
     return fd;
+  }
+
+  giveIfAny(fd: number | undefined): number | undefined {
+    return fd === undefined ? undefined : this.give(fd);
   }
 
   /** The sandboxee's end; the broker's, where there is one, goes into `fds`. */

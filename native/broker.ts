@@ -46,6 +46,8 @@ export interface KernelFeatures {
   listenerError: string;
   closeRange: boolean;
   kcmp: boolean;
+  /** Whether `spawn` can be given a group: not before Linux 5.7, and not where clone3 is refused, as in some containers. */
+  cloneIntoGroup: boolean;
 }
 
 export interface SyscallRecord {
@@ -158,13 +160,17 @@ export interface BrokerBinding extends SharedBinding {
   /**
    * Runs a program with an empty environment; child fd i is `fds[i]` of ours, and there are no others. Returns once it
    * has been exec'd. All signals are blocked in it, and all have their default disposition. Reap it with `waitPidfd`.
+   *
+   * @param group the folder, open, of a control group of version 2 in which it is born
    */
-  spawn(path: string, argv: string[], fds: number[]): Spawned;
+  spawn(path: string, argv: string[], fds: number[], group?: number): Spawned;
   PidfdWatcher: new (pidfd: number, onExit: () => void) => PidfdWatch;
   /** Null: still running. Throws ECHILD when it is not our child, or was reaped. */
   waitPidfd(pidfd: number): WaitStatus | null;
   /** False where the process is no more. */
   signalPidfd(pidfd: number, signal: number): boolean;
+  /** Puts a thread before others that could run as well, whoever's it is. False where the kernel refuses, or there is none. */
+  hurry(tid: number): boolean;
   /** Unix stream, close-on-exec. */
   socketpair(): [number, number];
   /** [read, write], close-on-exec. */
@@ -223,6 +229,7 @@ export const {
   spawn,
   waitPidfd,
   signalPidfd,
+  hurry,
   socketpair,
   pipe,
   createMemory,

@@ -21,7 +21,7 @@ const registry = new FinalizationRegistry<Origin>(({ what, stack }) => {
 
 export function watchForLeak(owner: object, what: string, maker: Maker): void {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = DEPTH;
+  Error.stackTraceLimit = Math.min(limit, DEPTH);
   const trace = { stack: '' };
   Error.captureStackTrace(trace, maker);
   Error.stackTraceLimit = limit;

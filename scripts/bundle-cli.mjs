@@ -1,9 +1,9 @@
-// Puts what `sallyport` loads into few files: every confined command waits for it, and Node takes longer to load `run` and its
-// hundred modules one by one than the launch itself takes. The modules in dist/broker work by themselves, and are tested.
-// No code cache of V8's lies beside it: what Node takes for its own without being it is another program, or a crash. Nothing
-// is minified, so that stack traces can be read; that would save next to nothing.
+// Puts what `sallyport run` loads into one file: every confined command waits for it, and Node takes longer to load `run` and
+// its hundred modules one by one than the launch itself takes. The modules in dist/broker work by themselves, and are tested.
+// Nothing is minified, so that stack traces can be read; that would save next to nothing. What V8 compiles of it is kept by
+// cache-cli.mjs.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
@@ -25,8 +25,15 @@ const required = {
   },
 };
 
+/** All functions, which nobody needs at once; to load the first takes a millisecond. */
+const LATER_OF_NODE = ['node:fs/promises', 'node:timers/promises'];
+
 function reexport(path, { default: whole, ...parts }) {
   const part = JSON.stringify(path);
+  if (LATER_OF_NODE.includes(path)) {
+    const functions = Object.keys(parts).filter((name) => typeof parts[name] === 'function');
+    return functions.map((name) => `export const ${name} = (...all) => require(${part}).${name}(...all);`).join('\n');
+  }
   const exported = Object.keys(parts).map((name) => `export const ${name} = /* @__PURE__ */ (() => whole.${name})();`);
   return [`const whole = require(${part});`, 'export default whole;', ...exported].join('\n');
 }
@@ -39,28 +46,130 @@ const others = {
   },
 };
 
-const { outputFiles } = await build({
+/**
+ * Loaded at the first call of one of their functions: by most runs never. They are the rules of policies, which a filter that
+ * is there already does not need, and what tells about them. To bring up their tables takes as long as the launcher.
+ */
+const LATER = [
+  'cli/policy-file',
+  'cli/usual-rules',
+  'libraries/find',
+  'policy/check',
+  'policy/decision',
+  'policy/diff',
+  'policy/document/document',
+  'policy/document/write',
+  'policy/explain',
+  'policy/intersection',
+  'policy/overview',
+  'policy/reasons',
+  'policy/refused',
+  'policy/requests',
+].map((name) => resolve(root, `dist/broker/${name}.js`));
+
+const late = {
+  name: 'modules when they are asked for',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.{1,2}\// }, ({ path, importer, resolveDir, namespace }) => {
+      const file = resolve(resolveDir, path);
+      if (namespace === 'late') return { path: file };
+      return LATER.includes(file) && !LATER.includes(importer) ? { path: file, namespace: 'late' } : undefined;
+    });
+    onLoad({ filter: /./, namespace: 'late' }, async ({ path }) => ({
+      contents: standIns(path, await import(path)),
+      resolveDir: dirname(path),
+    }));
+  },
+};
+
+/** Whoever imports another thing than functions and classes from there cannot be bundled so, as esbuild then says. */
+function standIns(path, exported) {
+  const real = `require(${JSON.stringify(`./${basename(path)}`)})`;
+  return Object.entries(exported)
+    .filter(([, value]) => typeof value === 'function')
+    .map(([name, value]) => `export const ${name} = ${standIn(`${real}.${name}`, value)};`)
+    .join('\n');
+}
+
+function standIn(real, value) {
+  if (!/^class\b/.test(value.toString())) return `(...all) => ${real}(...all)`;
+  return `/* @__PURE__ */ new Proxy(class {}, { construct: (_, all) => new (${real})(...all) })`;
+}
+
+/** No module does anything by being loaded but make its tables, which nobody needs where nobody uses the module. */
+const pure = {
+  name: 'modules without effects',
+  setup({ onResolve, resolve: find }) {
+    onResolve({ filter: /^\.{1,2}\// }, async ({ path, pluginData, ...about }) => {
+      if (pluginData === pure) return undefined;
+      const { errors, ...found } = await find(path, { ...about, pluginData: pure });
+      return { path: found.path, namespace: found.namespace, external: found.external, errors, sideEffects: false };
+    });
+  },
+};
+
+/** Filters are the same on every host, and to compile one takes as long as the launcher. */
+const precompiled = {
+  name: 'the usual policy, compiled',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/cli\/precompiled-policies\.js$/ }, async () => {
+      const { precompile } = await import('../dist/broker/policy/precompiled.js');
+      const { policies } = await import('../dist/broker/policy/index.js');
+      const { ARCHITECTURES } = await import('../dist/broker/policy/syscalls/index.js');
+      const known = Object.values(ARCHITECTURES).map((arch) => [
+        arch,
+        precompile(policies.commandLine({ arch }).build()),
+      ]);
+      return { contents: `export const PRECOMPILED = ${JSON.stringify(Object.fromEntries(known))};` };
+    });
+  },
+};
+
+const common = {
   absWorkingDir: root,
-  entryPoints: { index: 'dist/broker/cli/index.js' },
   outdir: folder,
   write: false,
   bundle: true,
-  splitting: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node20.19',
   packages: 'external',
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
-  plugins: [required, others],
+  plugins: [pure, required, others, late, precompiled],
+};
+
+/** A script whose value is a function: see load-bundle.ts. Its name changes with its contents. */
+const run = await build({
+  ...common,
+  entryPoints: { run: 'dist/broker/cli/run.js' },
+  entryNames: '[name]-[hash]',
+  define: { 'import.meta.url': 'importMeta.url' },
+  // A script has none, but `require`.
+  supported: { 'dynamic-import': false },
+  banner: { js: '(function (require, importMeta) { "use strict"; const module = {};' },
+  footer: { js: 'return module.exports; })' },
 });
+const index = await build({
+  ...common,
+  entryPoints: { index: 'dist/broker/cli/bundled.js' },
+  define: { RUN_BUNDLE: JSON.stringify(nameOf(run)), 'import.meta.dirname': '__dirname' },
+  banner: { js: '#!/usr/bin/env node\n"use strict";' },
+});
+const outputFiles = [
+  ...run.outputFiles,
+  ...index.outputFiles,
+  // The package is one of modules, these files are none.
+  { path: resolve(folder, 'package.json'), contents: Buffer.from('{ "type": "commonjs" }\n') },
+];
 
 if (process.argv.includes('--check')) check();
 else write();
+
+function nameOf({ outputFiles: files }) {
+  return basename(files.find(({ path }) => path.endsWith('.js')).path);
+}
 
 function write() {
   rmSync(folder, { recursive: true, force: true });
@@ -69,9 +178,11 @@ function write() {
   console.log(`bundled ${relative(root, entry)}`);
 }
 
-/** Nothing is there that would not be written now. */
+/** Nothing is there that would not be written now, but what cache-cli.mjs adds. */
 function check() {
-  const there = readdirSync(folder).map((name) => resolve(folder, name));
+  const there = readdirSync(folder)
+    .filter((name) => !name.endsWith('.cache'))
+    .map((name) => resolve(folder, name));
   const stale = outputFiles.filter(
     ({ path, contents }) => !there.includes(path) || !readFileSync(path).equals(contents),
   );

@@ -45,6 +45,8 @@ export const targets = [
       'registers.cc',
       'remote_memory.cc',
       'sockets.cc',
+      'clone_into.cc',
+      'scheduling.cc',
       'spawn.cc',
       'thread_hold.cc',
       'thread_hold_binding.cc',

@@ -1,5 +1,6 @@
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { kernelFeatures } from '../kernel.js';
 import type { Excess } from '../process/sampler.js';
 import { type Controller, counterOf, settingsOf, unthrottled, type Version } from './controllers.js';
 import { applySetting, readIfThere, readOpen, removeGroup, writeGroupFile } from './files.js';
@@ -17,7 +18,8 @@ const NEARLY = 1024 * 1024;
 
 /**
  * The control groups of one sandboxee, one in each tree that controls something of it. They are made before the launcher,
- * which joins them as its first step, and removed when everything in them is gone.
+ * which is born in that of version 2 where the kernel can do that, joins the others as its first step, and removed when
+ * everything in them is gone.
  */
 export class SandboxeeGroup implements Disposable {
   readonly #name = newGroupName();
@@ -35,37 +37,49 @@ export class SandboxeeGroup implements Disposable {
     try {
       for (const controller of ['memory', 'pids', 'cpu'] as const) {
         const limit = limits[controller];
+        if (limit === undefined) continue;
         const finding = findings[controller];
-        if (limit === undefined || finding.state === 'off') continue;
+        if (finding.state === 'off') continue;
         const group = this.#make(finding.place);
         const { version } = finding.place;
         for (const setting of settingsOf(controller, version, limit)) applySetting(group, setting);
         this.#controlled.set(controller, { group, version });
         if (controller !== 'cpu') this.#events.set(controller, openEvents(group, controller, version));
       }
-      // Joining one tree costs a grace period of the kernel's RCU; those after it cost next to nothing.
-      if (findings.kill.state === 'on') this.#killer = this.#make(findings.kill.place);
+      // In a tree a process is in one group: where one of version 2 holds a limit already, it is the one to kill.
+      if (findings.kill.state === 'on') this.#killer = this.#unified ?? this.#make(findings.kill.place);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
-  /** Of how many groups a process has to become a member. */
+  /** How many groups a process has to join, beside the one in which it is born. */
   get size(): number {
-    return this.#folders.size;
+    return this.#joined.length;
   }
 
   holds(controller: Controller): boolean {
     return this.#controlled.has(controller);
   }
 
-  /** Whoever writes `0` to one of these is a member. The caller's to close. */
+  /** Its folder, for `native.spawn()`; undefined where a process cannot be born in a group. The caller's to close. */
+  openBirthplace(): number | undefined {
+    const group = this.#birthplace;
+    return group === undefined ? undefined : openSync(group, constants.O_RDONLY | constants.O_DIRECTORY);
+  }
+
+  /**
+   * Whoever writes `0` to one of these is a member, if it has one thread. The caller's to close.
+   *
+   * A whole process is moved after a grace period of the kernel's RCU, 8 to 15 ms; a thread that moves itself, at once.
+   * Version 1 has a file for threads.
+   */
   openMembers(): number[] {
     const opened: number[] = [];
     try {
-      for (const group of this.#folders.keys()) {
-        opened.push(openSync(join(group, 'cgroup.procs'), constants.O_WRONLY));
+      for (const [group, version] of this.#joined) {
+        opened.push(openSync(join(group, version === 1 ? 'tasks' : 'cgroup.procs'), constants.O_WRONLY));
       }
       return opened;
     } catch (error) {
@@ -96,6 +110,19 @@ export class SandboxeeGroup implements Disposable {
     try {
       if (this.#killer !== undefined) writeGroupFile(this.#killer, 'cgroup.kill', '1');
     } catch {}
+  }
+
+  get #unified(): string | undefined {
+    return [...this.#folders].find(([, version]) => version === 2)?.[0];
+  }
+
+  get #birthplace(): string | undefined {
+    return kernelFeatures().cloneIntoGroup ? this.#unified : undefined;
+  }
+
+  get #joined(): (readonly [group: string, version: Version])[] {
+    const birthplace = this.#birthplace;
+    return [...this.#folders].filter(([group]) => group !== birthplace);
   }
 
   #make({ folder, version }: Place): string {

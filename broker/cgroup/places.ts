@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../../protocols/error-code.js';
-import { CONTROLLERS, type Controller, settingsOf, type Version } from './controllers.js';
+import { type Controller, settingsOf, type Version } from './controllers.js';
 import { applySetting, readGroupFile, removeGroup, writeGroupFile } from './files.js';
 import { type Hierarchy, parseHierarchies } from './hierarchies.js';
 import { FOLDER, newGroupName } from './names.js';
@@ -47,14 +47,39 @@ export function basesOf({ version, own, top }: Hierarchy): readonly string[] {
   return version === 1 || own === top ? [own] : [own, dirname(own)];
 }
 
+/** Each is tried when it is first asked for: a trial takes the kernel half a millisecond. */
 function findAll(all: readonly Hierarchy[]): Findings {
   const unified = all.find(({ version }) => version === 2);
-  const places = unified ? basesOf(unified).map((base) => tryUnified(base, unified.own)) : [];
+  const bases = unified ? basesOf(unified) : [];
+  const kills = once(() => bases.map((base) => tryKill(base)));
   const find = (controller: Controller): Finding => {
     const legacy = all.find(({ version, controllers }) => version === 1 && controllers.includes(controller));
-    return legacy ? tryLegacy(legacy.own, controller) : best(places.map((found) => found[controller]));
+    if (legacy) return tryLegacy(legacy.own, controller);
+    return best(kills().map((kill, index) => tryUnified(bases[index] ?? '', unified?.own ?? '', controller, kill)));
   };
-  return { memory: find('memory'), pids: find('pids'), cpu: find('cpu'), kill: best(places.map(({ kill }) => kill)) };
+  const [memory, pids, cpu] = [once(() => find('memory')), once(() => find('pids')), once(() => find('cpu'))];
+  return {
+    get memory() {
+      return memory();
+    },
+    get pids() {
+      return pids();
+    },
+    get cpu() {
+      return cpu();
+    },
+    get kill() {
+      return best(kills());
+    },
+  };
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** The first that works, or else what was found last: the group above, which is the one to delegate. */
@@ -67,29 +92,25 @@ function tryLegacy(base: string, controller: Controller): Finding {
   return attempt(base, 1, (group) => tryLimit(group, controller, 1));
 }
 
-function tryUnified(base: string, own: string): Findings {
-  const kill = attempt(base, 2, (group) => {
+function tryKill(base: string): Finding {
+  return attempt(base, 2, (group) => {
     accessSync(join(base, 'cgroup.procs'), constants.W_OK);
     readGroupFile(group, 'cgroup.events');
     accessSync(join(group, 'cgroup.kill'), constants.W_OK);
     return [];
   });
-  const [memory, pids, cpu] = CONTROLLERS.map((controller) => {
-    if (kill.state === 'off') return kill;
-    return attempt(
-      base,
-      2,
-      (group) => {
-        const missing = tryLimit(group, controller, 2);
-        const type = readGroupFile(group, 'cgroup.type').trim();
-        if (type !== 'domain') throw new Error(`a group in ${base} is '${type}', and no process can be moved into it`);
-        return missing;
-      },
-      () => enable(base, own, controller),
-    );
-  });
-  const missing: Finding = { state: 'off', reason: 'it was not tried' };
-  return { memory: memory ?? missing, pids: pids ?? missing, cpu: cpu ?? missing, kill };
+}
+
+/** @param kill where nothing can be killed, nothing can be controlled */
+function tryUnified(base: string, own: string, controller: Controller, kill: Finding): Finding {
+  if (kill.state === 'off') return kill;
+  const trial = (group: string): string[] => {
+    const missing = tryLimit(group, controller, 2);
+    const type = readGroupFile(group, 'cgroup.type').trim();
+    if (type !== 'domain') throw new Error(`a group in ${base} is '${type}', and no process can be moved into it`);
+    return missing;
+  };
+  return attempt(base, 2, trial, () => enable(base, own, controller));
 }
 
 /** Makes a group, tries something in it, which returns what is missing for it, and removes the group. */

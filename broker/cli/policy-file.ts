@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { JsonTextError, parseJsonText } from '../policy/document/text.js';
-import { type LineOf, Policy, PolicyError } from '../policy/index.js';
+import { PolicyError } from '../policy/errors.js';
+import type { LineOf } from '../policy/explain.js';
+import { Policy } from '../policy/policy.js';
 import { CommandFailure } from './failure.js';
 
 /** A policy that was read from a file, and where in the file its parts are. */

@@ -3,8 +3,9 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type { DeclaredFds } from '../declared-fds.js';
 import { type ProgramExecutor, program } from '../executor.js';
 import { isBeneath } from '../plan/mounts.js';
+import { filesOf } from '../policy/files-of.js';
 import type { FilesystemPolicy } from '../policy/filesystem.js';
-import { dangerouslyAllowWriteExecutable, PolicyBuilder } from '../policy/index.js';
+import { dangerouslyAllowWriteExecutable } from '../policy/index.js';
 import { CommandFailure } from './failure.js';
 import type { RunOptions } from './run-options.js';
 import {
@@ -175,11 +176,9 @@ function workingFolder(shown: readonly string[]): string {
 
 /** Programs that build things run them. */
 function writtenFiles(writable: readonly string[], tmpfs: ReadonlyMap<string, number>): FilesystemPolicy {
-  let builder = new PolicyBuilder().allowWriteExecutable(dangerouslyAllowWriteExecutable);
-  for (const place of writable) {
-    const options = { writable: true };
-    builder = isFolder(place) ? builder.addDirectory(place, options) : builder.addFile(place, options);
-  }
-  for (const [inside, size] of tmpfs) builder = builder.addTmpfs(inside, size);
-  return builder.build().filesystem;
+  return filesOf('run', [
+    { call: 'allowWriteExecutable', token: dangerouslyAllowWriteExecutable },
+    ...writable.map((path) => ({ call: isFolder(path) ? 'addDirectory' : 'addFile', path, writable: true }) as const),
+    ...[...tmpfs].map(([inside, size]) => ({ call: 'addTmpfs', inside, size }) as const),
+  ]);
 }

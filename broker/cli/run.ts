@@ -7,7 +7,6 @@ import { LaunchError } from '../errors.js';
 import { launch } from '../launch.js';
 import type { Limits } from '../limits.js';
 import type { Policy } from '../policy/policy.js';
-import { policies } from '../policy/presets.js';
 import { describeResult, type Result } from '../result.js';
 import type { Sandboxee } from '../sandboxee.js';
 import { CommandFailure, reporting } from './failure.js';
@@ -16,6 +15,7 @@ import { readPolicyFile } from './policy-file.js';
 import { runExecutor } from './run-executor.js';
 import { parseRun, RUN_DEFAULTS, RUN_HELP, type RunOptions } from './run-options.js';
 import { openStdio, type Stdio } from './stdio.js';
+import { usualPolicy } from './usual-policy.js';
 
 /** Beyond what anybody writes to a file by mistake; disks have an end of their own. */
 const FILE_SIZE = 2 ** 40;
@@ -41,7 +41,7 @@ async function run(words: readonly string[]): Promise<number> {
 }
 
 function policyOf({ policy }: RunOptions): Policy {
-  if (policy === undefined) return policies.commandLine().build();
+  if (policy === undefined) return usualPolicy();
   return readPolicyFile(policy).policy;
 }
 

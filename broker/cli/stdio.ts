@@ -61,9 +61,20 @@ function passedOn(terminals: readonly boolean[]): Record<string, Fd> {
   for (const [number, name] of NAMES.entries()) {
     if (terminals[number] === true) continue;
     requireHarmless(number, name);
-    fds[name] = Fd.adopt(nativeFds.duplicate(number));
+    fds[name] = adopt(nativeFds.duplicate(number));
   }
   return fds;
+}
+
+/** Where it was made nobody will ask, and to find the lines of a stack in a bundle takes Node a millisecond. */
+function adopt(number: number): Fd {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return Fd.adopt(number);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
 
 /** From a socket of another kind messages can be sent to whom the program likes, and from a folder files be opened. */

@@ -7,7 +7,7 @@ import { LaunchError } from '../errors.js';
 import { type Executor, node } from '../executor.js';
 import type { LaunchOptions } from '../launch-options.js';
 import { PlanError } from '../plan/errors.js';
-import { policies } from '../policy/index.js';
+import { policies } from '../policy/presets.js';
 import { describeResult } from '../result.js';
 import type { Sandboxee } from '../sandboxee.js';
 

@@ -1,4 +1,4 @@
-import { type BigIntStats, lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../protocols/error-code.js';
 import { PlanError } from './errors.js';
@@ -77,9 +77,11 @@ function outermost(sorted: readonly Mount[]): Mount[] {
   return kept;
 }
 
+/** Half of what is asked for by a list is not there: an error for each would take longer than all that is. */
 export async function resolveIfPresent(path: string): Promise<Resolved | undefined> {
   try {
-    return await resolvePath(path);
+    const facts = lstatSync(path, { throwIfNoEntry: false });
+    return facts && resolveKnown(path, facts);
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
@@ -93,9 +95,14 @@ export function isAbsent(error: unknown): boolean {
 
 /** realpath that remembers the symlinks. */
 export async function resolvePath(path: string): Promise<Resolved> {
-  // Nearly every path is real already, and each launch resolves dozens: a few microseconds each, where a turn on the thread
-  // pool takes ten times as long.
-  const facts = lstatSync(path);
+  return resolveKnown(path, lstatSync(path));
+}
+
+/**
+ * Nearly every path is real already, and each launch resolves dozens: a few microseconds each, where a turn on the thread pool
+ * takes ten times as long.
+ */
+function resolveKnown(path: string, facts: Stats): Resolved {
   if (realpathSync.native(path) === path) return { path, isDirectory: facts.isDirectory(), links: [] };
   return followLinks(path);
 }

@@ -42,7 +42,7 @@ export type Step =
 /** Moves the launcher, and with it all that it starts, into control groups. First, so that nothing is done outside of them. */
 export interface JoinCgroups {
   readonly op: 'joinCgroups';
-  /** Of each group its `cgroup.procs`, open for writing; closed by the step. */
+  /** Of each group its `cgroup.procs`, or its `tasks`, open for writing; closed by the step. */
   readonly fds: readonly number[];
 }
 

@@ -38,7 +38,7 @@ export class PolicyBuilder extends FileWords<PolicyBuilder> {
 
   /** Throws `PolicyError`. */
   build(): Policy {
-    return new Policy(resolve(this.#draft));
+    return Policy.of(resolve(this.#draft));
   }
 
   // Rules as they are

@@ -54,12 +54,31 @@ export interface CompiledPolicy {
   readonly harmlessPaths: readonly string[];
 }
 
+/** What is known of a policy before its rules are worked out. */
+export interface Facts {
+  readonly name: string;
+  /** AUDIT_ARCH_*. */
+  readonly arch: Architecture;
+  readonly filesystem: FilesystemPolicy;
+}
+
+/** What was worked out of the same rules before. */
+export interface Known {
+  /** For which call comes to the monitor. */
+  readonly answers: readonly Answer['kind'][];
+  /** For these comms, where there are namespaces. */
+  readonly comms: CommsNumber;
+  readonly compiled: CompiledPolicy;
+}
+
 /** What a sandboxee may ask of the kernel. Immutable; made by `PolicyBuilder` or read from a document. */
 export class Policy {
   readonly name: string;
   /** AUDIT_ARCH_*. */
   readonly arch: Architecture;
-  readonly #definition: Definition;
+  /** What of the host there is besides the program, its name and its network. */
+  readonly filesystem: FilesystemPolicy;
+  readonly #define: () => Definition;
   readonly #table: SyscallTable;
   readonly #decisions = new Map<SyscallName, Expression>();
   readonly #compiled = new Map<string, CompiledPolicy>();
@@ -67,12 +86,33 @@ export class Policy {
   /** Those that any call comes to the monitor for. */
   #answers: ReadonlySet<Answer['kind']> | undefined;
 
+  private constructor({ name, arch, filesystem }: Facts, define: () => Definition) {
+    this.name = name;
+    this.arch = arch;
+    this.filesystem = filesystem;
+    this.#define = define;
+    this.#table = syscallTable(arch);
+  }
+
   /** @internal */
-  constructor(definition: Definition) {
-    this.name = definition.name;
-    this.arch = definition.arch;
-    this.#definition = definition;
-    this.#table = syscallTable(definition.arch);
+  static of(definition: Definition): Policy {
+    return new Policy(definition, () => definition);
+  }
+
+  /** @internal @param same makes it; called for what is not known of it */
+  static knownAs(facts: Facts, known: Known, same: () => Policy): Policy {
+    let made: Definition | undefined;
+    const policy = new Policy(facts, () => {
+      made ??= same().#definition;
+      return made;
+    });
+    policy.#answers = new Set(known.answers);
+    policy.#compiled.set(keyOf(known.comms, undefined), known.compiled);
+    return policy;
+  }
+
+  get #definition(): Definition {
+    return this.#define();
   }
 
   /**
@@ -80,7 +120,7 @@ export class Policy {
    * is the path into the document, `/rules/3/syscalls/0`.
    */
   static parse(document: unknown): Policy {
-    return new Policy(readDocument(document));
+    return Policy.of(readDocument(document));
   }
 
   /** A document that reads as the same policy. One that was parsed comes back as it was. */
@@ -90,7 +130,7 @@ export class Policy {
 
   /** What both allow. Whatever either refuses is refused, and the stricter answer counts. Throws `PolicyError`. */
   intersect(other: Policy): Policy {
-    return new Policy(intersectionOf([this.#definition, other.#definition]));
+    return Policy.of(intersectionOf([this.#definition, other.#definition]));
   }
 
   /** What changes when this policy is replaced by the other: a value, and a text. */
@@ -159,28 +199,28 @@ export class Policy {
     return names.filter((name) => pathArgument(name) !== undefined && canAllow(this.decision(name)));
   }
 
-  /** What of the host there is besides the program, its name and its network. */
-  get filesystem(): FilesystemPolicy {
-    return this.#definition.filesystem;
-  }
-
   /** Whether calls are left to the hook `trace` of `launch()`. */
   get traces(): boolean {
-    return this.#comesTo('trace');
+    return this.#asked.has('trace');
   }
 
   /** Whether calls go on that are only reported: `dangerouslyPermitAllAndLog`. */
   get onlyLogs(): boolean {
-    return this.#comesTo('permit');
+    return this.#asked.has('permit');
   }
 
-  #comesTo(kind: Answer['kind']): boolean {
+  get #asked(): ReadonlySet<Answer['kind']> {
     this.#answers ??= new Set(
       [...this.#table.names()]
         .flatMap((name) => leaves(this.decision(name)))
         .flatMap((leaf) => (leaf.kind === 'notify' ? [leaf.answer.kind] : [])),
     );
-    return this.#answers.has(kind);
+    return this.#answers;
+  }
+
+  /** @internal What `knownAs()` takes of a policy of the same rules. */
+  known(comms: CommsNumber): Known {
+    return { answers: [...this.#asked], comms, compiled: this.compile(comms) };
   }
 
   /**
@@ -190,7 +230,7 @@ export class Policy {
    * @param unmediated where there are no namespaces: what else is withheld
    */
   compile(comms: CommsNumber = COMMS_FD, unmediated?: Unmediated): CompiledPolicy {
-    const key = `${comms} ${unmediated?.landlockAbi} ${unmediated?.oneGroup}`;
+    const key = keyOf(comms, unmediated);
     const compiled = this.#compiled.get(key) ?? this.#compile(comms, unmediated);
     this.#compiled.set(key, compiled);
     return compiled;
@@ -245,4 +285,8 @@ export class Policy {
       throw new PolicyError(this.name, [{ call: 'build()', message: `${error.message}; compare fewer arguments` }]);
     }
   }
+}
+
+function keyOf(comms: CommsNumber, unmediated: Unmediated | undefined): string {
+  return `${comms} ${unmediated?.landlockAbi} ${unmediated?.oneGroup}`;
 }

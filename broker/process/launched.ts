@@ -1,4 +1,4 @@
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { EndpointTransport } from '../../protocols/endpoint-transport.js';
@@ -35,8 +35,10 @@ export interface LauncherFds {
   readonly plan: number;
   /** From the next number on. */
   readonly declared: readonly number[];
-  /** After them: the cgroup.procs of each group that it joins. */
+  /** After them: the files by which it joins groups. */
   readonly cgroups: readonly number[];
+  /** The folder of the group in which it is born. It does not have this one. */
+  readonly birthplace?: number | undefined;
 }
 
 const { SIGCONT, SIGKILL } = constants.signals;
@@ -48,6 +50,7 @@ const PATIENCE_WITH_GROUP = 20;
 const PATIENCE_WITH_LAUNCHER = 10_000;
 /** Milliseconds. */
 const UNWATCHED_ROUND = 10;
+const MOST_HURRIED = 64;
 const NO_USAGE: native.Usage = {
   userMs: 0,
   systemMs: 0,
@@ -126,7 +129,7 @@ export class LaunchedProcess {
     this.#life.onBatch = (filled, received, status) => this.#onBatch(filled, received ?? [], status);
     const order = [fds.stdin, fds.stdout, fds.stderr, fds.comms, fds.life, fds.plan, ...fds.declared, ...fds.cgroups];
     try {
-      this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order).pidfd);
+      this.#watch(native.spawn(launcherPath, ['sallyport-launcher'], order, fds.birthplace).pidfd);
     } catch (error) {
       this.#life.close();
       throw error;
@@ -152,7 +155,7 @@ export class LaunchedProcess {
    * killed as soon as it is.
    */
   kill(): void {
-    if (this.#sandboxee !== undefined) native.signalPidfd(this.#sandboxee, SIGKILL);
+    if (this.#sandboxee !== undefined) killSoon(this.#sandboxee);
     else if (this.#init !== undefined && this.tier === 'full') native.signalPidfd(this.#init, SIGKILL);
     if (this.#killed || this.#over) return;
     this.#killed = true;
@@ -311,6 +314,19 @@ function parseWaitStatus(word: number): native.ExitStatus {
   return signal === 0
     ? { kind: 'exited', code: (word >> 8) & 0xff }
     : { kind: 'signaled', signal, core: (word & 0x80) !== 0 };
+}
+
+/**
+ * Who is killed has to run once more to end, and would wait for its turn behind all that it has started. As long as its pidfd
+ * can be signalled, the numbers are its own: they are not given to others before all others have been.
+ */
+function killSoon(pidfd: number): void {
+  if (!native.signalPidfd(pidfd, SIGKILL)) return;
+  try {
+    const threads = readdirSync(`/proc/${pidOf(pidfd)}/task`).slice(0, MOST_HURRIED);
+    if (!native.signalPidfd(pidfd, 0)) return;
+    for (const tid of threads) native.hurry(Number(tid));
+  } catch {}
 }
 
 /** Undefined where it is no more. The name of the program, in brackets, can have anything in it. */

@@ -12,6 +12,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineDescriptors(env, exports);
   DefineMapping(env, exports);
   DefineReaper(env, exports);
+  DefineScheduling(env, exports);
   DefineSpawn(env, exports);
   DefinePidfd(env, exports);
   DefinePidfdWatcher(env, exports);

@@ -5,6 +5,7 @@
 
 namespace sallyport {
 
+void DefineScheduling(Napi::Env env, Napi::Object exports);
 void DefineSpawn(Napi::Env env, Napi::Object exports);
 void DefinePidfd(Napi::Env env, Napi::Object exports);
 void DefinePidfdWatcher(Napi::Env env, Napi::Object exports);

@@ -12,6 +12,7 @@
 
 #include "arguments.h"
 #include "broker.h"
+#include "clone_into.h"
 #include "errors.h"
 #include "owned_fds.h"
 #include "seccomp_abi.h"
@@ -96,6 +97,7 @@ Napi::Value Probe(const Napi::CallbackInfo& info) {
   result.Set("addFd", Napi::Boolean::New(env, listenerTrial.addFd));
   result.Set("listenerError", Napi::String::New(env, listenerTrial.error == 0 ? "" : ErrnoName(listenerTrial.error)));
   result.Set("closeRange", Napi::Boolean::New(env, HasCloseRange()));
+  result.Set("cloneIntoGroup", Napi::Boolean::New(env, CanCloneIntoGroup()));
   result.Set("kcmp", Napi::Boolean::New(env, HasKcmp()));
   return result;
 }

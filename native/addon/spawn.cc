@@ -14,6 +14,7 @@
 
 #include "arguments.h"
 #include "broker.h"
+#include "clone_into.h"
 #include "errors.h"
 #include "owned_fds.h"
 #include "threads.h"
@@ -42,8 +43,8 @@ struct ChildPlan {
   const char* failedCall;
 };
 
-// A child that the parent waits for, stack and all: what vfork is, without two returns from one frame. Not clone3, whose
-// CLONE_CLEAR_SIGHAND would spare the child nothing: every signal is blocked in it, and what is ignored stays ignored.
+// A child that the parent waits for, stack and all: what vfork is, without two returns from one frame. CLONE_CLEAR_SIGHAND
+// would spare the child nothing: every signal is blocked in it, and what is ignored stays ignored.
 class ChildStack {
  public:
   ChildStack()
@@ -55,6 +56,7 @@ class ChildStack {
   ChildStack& operator=(const ChildStack&) = delete;
 
   bool usable() const { return base_ != MAP_FAILED; }
+  void* base() const { return base_; }
   // Stacks grow downwards.
   void* top() const { return static_cast<char*>(base_) + kStackBytes; }
 
@@ -91,11 +93,20 @@ int RunChild(void* argument) {
   return Fail(plan, "execve");
 }
 
+// No exit signal before exec, which makes it SIGCHLD: at that libuv asks after its own children alone.
+constexpr int kChildFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+
+pid_t CloneChild(ChildPlan* plan, const ChildStack& stack, int group, int* pidfd) {
+  if (group < 0) return clone(RunChild, stack.top(), kChildFlags, plan, pidfd);
+  return CloneIntoGroup({kChildFlags, pidfd, stack.base(), kStackBytes, group}, RunChild, plan);
+}
+
 Napi::Value Spawn(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string path = TextArgument(info[0], "path", PATH_MAX - 1);
   std::vector<std::string> texts = TextListArgument(info[1], "argv", kMostArguments, kMostArgumentBytes);
   const std::vector<int> fds = FdListArgument(info[2], "fds", kMostFds);
+  const int group = info[3].IsUndefined() ? -1 : FdArgument(info[3], "group");
   if (texts.empty()) throw OutOfRange(env, "'argv' must at least have the name of the program");
 
   std::vector<char*> arguments;
@@ -113,11 +124,10 @@ Napi::Value Spawn(const Napi::CallbackInfo& info) {
   {
     // The child inherits the mask: a handler of Node's that ran in it would run in our memory. The launcher unblocks.
     const AllSignalsBlocked blocked;
-    // No exit signal before exec, which makes it SIGCHLD: at that libuv asks after its own children alone.
-    pid = clone(RunChild, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD, &plan, &pidfdNumber);
+    pid = CloneChild(&plan, stack, group, &pidfdNumber);
     cloneError = errno;
   }
-  if (pid < 0) throw SystemError(env, cloneError, "clone");
+  if (pid < 0) throw SystemError(env, cloneError, group < 0 ? "clone" : "clone3", group < 0 ? "" : "into a control group");
   UniqueFd pidfd(pidfdNumber);
   if (plan.error != 0) {
     // Without exit signal a child is waited for with __WALL only.

@@ -51,6 +51,15 @@ struct mount_attributes {
     uint64_t set, clear, propagation, userns_fd;
 };
 
+/* struct sched_attr, of a policy that is SCHED_OTHER; nanoseconds */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
 /* struct landlock_ruleset_attr as of ABI 6; older kernels take the longer struct as long as the rest is zero. */
 struct landlock_ruleset {
     uint64_t handled_fs, handled_net, scoped;

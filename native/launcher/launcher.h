@@ -94,6 +94,8 @@ void leave(int code);
 
 /* A signalfd that tells of the ends of children, or -1 after failure(). */
 int child_signals(void);
+/* Once the program is there, which would inherit it. */
+void be_prompt(void);
 /* As exec takes them: the array has room for one more than the list has items. */
 void fill_texts(char **array, const struct value *texts);
 /* The program has its own copies. */

@@ -51,6 +51,7 @@ int step_run(struct launch *launch, const struct value *fields)
     launch->tree.program = program;
     close(failed[1]);
     close_kept(launch);
+    be_prompt();
     if (install_filter(&fields[3]) != 0)
         return failure("install the filter of the launcher", NULL);
     char byte;

@@ -144,6 +144,7 @@ int step_run_filtered(struct launch *launch, const struct value *fields)
     if (child < 0)
         return failure("make the process of the program", NULL);
     launch->tree.program = child;
+    be_prompt();
     int listener = await_listener();
     if (listener < 0)
         return -1;

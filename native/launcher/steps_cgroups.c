@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* {fds}: each is a group's cgroup.procs, open for writing. "0" is whoever writes it. */
+/* {fds}: each is a group's cgroup.procs, or its tasks, open for writing. "0" is whoever writes it: this process has one
+ * thread, so that either moves all of it. */
 int step_join_cgroups(struct launch *launch, const struct value *fields)
 {
     (void)launch;

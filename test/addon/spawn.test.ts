@@ -1,6 +1,9 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { cgroupFindings } from '../../broker/cgroup/places.js';
+import { kernelFeatures } from '../../broker/kernel.js';
 import type { WaitStatus } from '../../native/broker.js';
 import { watchPidfd } from '../../native/broker.js';
 import { leakGate } from '../support/leak-gate.js';
@@ -114,6 +117,28 @@ describe('spawn', () => {
     expect(output).to.include('SigIgn:\t0000000000000000');
     // All but SIGKILL, SIGSTOP and the two that libc keeps to itself.
     expect(output).to.include('SigBlk:\tfffffffe7ffbfeff');
+  });
+
+  it('starts a program that is in a group of version 2 from its birth', async function () {
+    const { kill } = cgroupFindings();
+    if (kill.state === 'off' || !kernelFeatures().cloneIntoGroup) return this.skip();
+    const folder = join(kill.place.folder, 'spawn-test');
+    mkdirSync(folder);
+    const group = openSync(folder, 'r');
+    try {
+      const [readEnd, writeEnd] = broker.pipe();
+      const { pidfd } = broker.spawn('/bin/grep', ['grep', '^0:', '/proc/self/cgroup'], [0, writeEnd, 2], group);
+      broker.close(writeEnd);
+      await ended(pidfd);
+      const bytes = Buffer.alloc(200);
+      expect(bytes.toString('utf8', 0, readSync(readEnd, bytes))).to.match(/\/spawn-test\n$/);
+      broker.close(readEnd);
+      expect(errorOf(() => broker.spawn('/no/such/program', ['x'], [0], group))).to.include({ code: 'ENOENT' });
+    } finally {
+      closeSync(group);
+      rmdirSync(folder);
+    }
+    expect(errorOf(() => broker.spawn('/bin/true', ['true'], [0], 0))).to.include({ syscall: 'clone3' });
   });
 
   it('throws the errno of exec, and leaves no child', () => {

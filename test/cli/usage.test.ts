@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { codeCachePath } from '../../broker/cli/load-bundle.js';
 import { COMMAND, documents, MODULES, sallyport } from './support.js';
 
 describe('sallyport', () => {
@@ -79,14 +80,50 @@ describe('sallyport', () => {
   });
 
   it('does the same unbundled', () => {
-    const args = [join(MODULES, 'index.js'), 'run', '--', '/bin/sh', '-c', 'echo "$USER"; exit 7'];
+    const program = `import { main } from ${JSON.stringify(join(MODULES, 'run.js'))};
+      process.exit(await main(['--', '/bin/sh', '-c', 'echo "$USER"; exit 7']));`;
+    const args = ['--input-type=module', '-e', program];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     expect([status, stdout, stderr]).to.deep.equal([7, 'sandboxee\n', '']);
   });
 
-  it('keeps the names of functions in stack traces', () => {
+  it('does the same where V8 takes nothing of what it compiled before', () => {
+    const flags = ['--no-flush-bytecode', COMMAND, 'run', '--', '/bin/sh', '-c', 'echo "$USER"; exit 7'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' });
+    expect([status, stdout, stderr]).to.deep.equal([7, 'sandboxee\n', '']);
+  });
+
+  it('takes what was compiled by the very binary that runs it, for the very bundle, and nothing else', function () {
+    const [bundle = '', ...more] = readdirSync(dirname(COMMAND)).filter((name) => /^run-\w+\.js$/.test(name));
+    expect(more).to.deep.equal([]);
+    const { size, mtimeMs } = statSync(process.execPath);
+    const path = codeCachePath(join(dirname(COMMAND), bundle));
+    expect(path).to.include(bundle).and.include(process.version).and.include(process.arch);
+    expect(path).to.include(`${size}-${mtimeMs}`);
+    // Another Node has built this.
+    if (!existsSync(path)) this.skip();
+    // In a process of its own: this one may have other flags by now.
+    const module = JSON.stringify(join(MODULES, 'load-bundle.js'));
+    const code = `import { loadBundle } from ${module}; console.log(loadBundle(process.argv[1]).script.cachedDataRejected);`;
+    const args = ['--input-type=module', '-e', code, join(dirname(COMMAND), bundle)];
+    expect(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout).to.equal('false\n');
+    expect(statSync(path).mode & 0o022, 'others may write it').to.equal(0);
+  });
+
+  it('tells of a violation what is loaded for it: the rule, and the stack', () => {
+    const code = 'import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)';
+    const { status, stderr } = sallyport('run', '--', 'python3', '-c', code);
+    expect(status).to.equal(159);
+    expect(stderr)
+      .to.include('by a refusal that every policy has')
+      .and.match(/at ptrace \(/);
+  });
+
+  it('is as strict as modules are, and keeps the names of functions in stack traces', () => {
     const bundled = readdirSync(dirname(COMMAND)).filter((name) => name.endsWith('.js'));
     const text = bundled.map((name) => readFileSync(join(dirname(COMMAND), name), 'utf8')).join('');
+    for (const name of bundled)
+      expect(readFileSync(join(dirname(COMMAND), name), 'utf8')).to.match(/^.*\n?.*"use strict";/);
     expect(text)
       .to.match(/^function parseRun\(/m)
       .and.match(/^async function prepare\(/m);

@@ -20,7 +20,7 @@ function layer(sandboxee: Sandboxee, name: LayerName): string {
 describe('limits that nobody asked for', () => {
   leakGate();
 
-  it('are held without a cgroup, since joining one takes long, and their layers say so', async () => {
+  it('are held without a cgroup, and their layers say so', async () => {
     await using sandboxee = await launchTree('idle', 1);
     expect(groupsOf(sandboxee.pid)).to.deep.equal([]);
     expect(layer(sandboxee, 'memory-limit')).to.contain('no cgroup, which limits.memory would ask for');

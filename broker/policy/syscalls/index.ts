@@ -49,13 +49,14 @@ export class SyscallTable {
   }
 }
 
-const TABLES: Readonly<Record<Architecture, SyscallTable>> = {
-  [AUDIT_ARCH_X86_64]: new SyscallTable(AUDIT_ARCH_X86_64, x64),
-  [AUDIT_ARCH_AARCH64]: new SyscallTable(AUDIT_ARCH_AARCH64, arm64),
-};
+const NUMBERS = { [AUDIT_ARCH_X86_64]: x64, [AUDIT_ARCH_AARCH64]: arm64 };
+/** Made when they are asked for: most processes have to do with one architecture. */
+const tables = new Map<Architecture, SyscallTable>();
 
 export function syscallTable(architecture: Architecture): SyscallTable {
-  return TABLES[architecture];
+  const table = tables.get(architecture) ?? new SyscallTable(architecture, NUMBERS[architecture]);
+  tables.set(architecture, table);
+  return table;
 }
 
 const ARCHITECTURE_NAMES: ReadonlyMap<number, string> = new Map([
@@ -72,7 +73,7 @@ export function architectureName(arch: number): string {
 
 /** Of both architectures. */
 export function syscallNames(): readonly SyscallName[] {
-  return [...new Set([...TABLES[AUDIT_ARCH_X86_64].names(), ...TABLES[AUDIT_ARCH_AARCH64].names()])];
+  return [...new Set(Object.values(NUMBERS).flatMap((numbers) => Object.keys(numbers) as SyscallName[]))];
 }
 
 export function isSyscallName(name: string): name is SyscallName {
