@@ -16,7 +16,7 @@ const PEERS = new Map([
 ]);
 const PANELS = [
   ['round-trip', 'call', 'a call and its answer'],
-  ['round-trip', 'callSync', 'bytes, the sandboxee blocked meanwhile'],
+  ['round-trip', 'callSync', 'a call, the sandboxee blocked meanwhile'],
   ['pipelined', 'call', 'calls, many in flight'],
   ['one-way', 'call', 'items of a stream'],
   ['bulk', 'copy-out', '64 MiB of shared memory, copied out'],
