@@ -38,6 +38,9 @@ export interface ProcessStatus {
   readonly seccompFilters: number;
 }
 
+/** Of linux/sched.h. */
+const PF_EXITING = 4;
+
 /** More than any of these files has: a status is 1.5 KiB, and a thread has not a thousand children. */
 const ROOM = 8192;
 /** Bytes of /proc/PID/maps: 65,530 mappings are the most (vm.max_map_count), and a name rarely has a hundred. */
@@ -94,6 +97,14 @@ export class ProcessView implements Disposable {
 
   taskStatus(tid: number): ProcessStatus {
     return parseStatus(this.#read(`task/${tid}/status`));
+  }
+
+  /** Whether it is on its way out, where it runs nothing more of the program: task->flags, the 9th field of proc_pid_stat(5). */
+  taskIsExiting(tid: number): boolean {
+    const stat = this.#read(`task/${tid}/stat`);
+    // The second is its name, which may be anything.
+    const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
+    return (flags & PF_EXITING) !== 0;
   }
 
   tasks(): number[] {

@@ -14,7 +14,7 @@ describe('the handshake of a sandboxee', () => {
     const { hint } = await expectSetupError(
       launching,
       'gate:versions',
-      /speaks version 7 of the protocol, the broker 1/,
+      /speaks version 7 of the protocol, the broker 2/,
     );
     expect(hint).to.match(/same sallyport package/);
   });
