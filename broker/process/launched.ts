@@ -1,13 +1,12 @@
-import { closeSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { EndpointTransport } from '../../protocols/endpoint-transport.js';
-import { errorCode } from '../../protocols/error-code.js';
 import { FrameParser } from '../../protocols/frames.js';
 import { Tag } from '../../protocols/tags.js';
 import { escapeText } from '../../protocols/text.js';
 import { BatchStatus, type Transport } from '../../protocols/transport.js';
-import { pidOf } from './process-view.js';
+import { killSoon, signalProgram } from './signals.js';
 
 /** A step of the launcher's plan that failed: its index in the plan, its op, the kernel's errno and what it was about. */
 export interface StepFailure {
@@ -50,7 +49,6 @@ const PATIENCE_WITH_GROUP = 20;
 const PATIENCE_WITH_LAUNCHER = 10_000;
 /** Milliseconds. */
 const UNWATCHED_ROUND = 10;
-const MOST_HURRIED = 64;
 const NO_USAGE: native.Usage = {
   userMs: 0,
   systemMs: 0,
@@ -169,19 +167,7 @@ export class LaunchedProcess {
    * @param signal a number
    */
   signal(signal: number): void {
-    const [init, program] = [this.#init, this.#sandboxee];
-    if (init === undefined || program === undefined) return;
-    const group = pidOf(init);
-    if (processGroupOf(pidOf(program)) !== group) {
-      native.signalPidfd(program, signal);
-      return;
-    }
-    try {
-      // Pid 1 is not reaped before `ended`, so that its number is no other's; it blocks all signals itself.
-      process.kill(-group, signal);
-    } catch (error) {
-      if (errorCode(error) !== 'ESRCH') throw error;
-    }
+    if (this.#init !== undefined && this.#sandboxee !== undefined) signalProgram(this.#init, this.#sandboxee, signal);
   }
 
   /**
@@ -314,27 +300,4 @@ function parseWaitStatus(word: number): native.ExitStatus {
   return signal === 0
     ? { kind: 'exited', code: (word >> 8) & 0xff }
     : { kind: 'signaled', signal, core: (word & 0x80) !== 0 };
-}
-
-/**
- * Who is killed has to run once more to end, and would wait for its turn behind all that it has started. As long as its pidfd
- * can be signalled, the numbers are its own: they are not given to others before all others have been.
- */
-function killSoon(pidfd: number): void {
-  if (!native.signalPidfd(pidfd, SIGKILL)) return;
-  try {
-    const threads = readdirSync(`/proc/${pidOf(pidfd)}/task`).slice(0, MOST_HURRIED);
-    if (!native.signalPidfd(pidfd, 0)) return;
-    for (const tid of threads) native.hurry(Number(tid));
-  } catch {}
-}
-
-/** Undefined where it is no more. The name of the program, in brackets, can have anything in it. */
-function processGroupOf(pid: number): number | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[2]);
-  } catch {
-    return undefined;
-  }
 }
