@@ -161,7 +161,7 @@ describe('the hint of a refusal', () => {
       { numRuns: 4000 },
     );
     expect(followed).to.be.greaterThan(500);
-  });
+  }).timeout(60_000);
 });
 
 /** Whether a policy that allows the syscall with all that it may reach still refuses the call. */
