@@ -20,6 +20,7 @@ import {
   type BufferMode,
   type BufferNews,
   checkBuffer,
+  type DepartingBuffer,
   type SharedBuffer,
 } from './shared-buffer.js';
 import { Tag } from './tags.js';
@@ -185,9 +186,9 @@ export class BufferExchange {
     const { request, size, mode } = decodeRequest(frame.bytes, frame.start);
     this.#boundRequests();
     this.#boundUnsentGrants();
-    let buffer: SharedBuffer;
+    let departing: DepartingBuffer;
     try {
-      buffer = this.#grant(size, mode);
+      departing = this.home.depart(this.#grant(size, mode));
     } catch (error) {
       const quota = error instanceof BufferQuota;
       const reason = quota ? Refusal.Quota : Refusal.Failed;
@@ -195,7 +196,6 @@ export class BufferExchange {
       this.#replied();
       return;
     }
-    const departing = this.home.depart(buffer);
     try {
       queueBuffer(this.#outbox, this.home, this.#fds, departing, grantTags, encodeGrant(request, departing.facts));
       this.#unsentGrants.push(this.#outbox.position);

@@ -57,6 +57,8 @@ export class CallPort {
    * has ended, and ClosedError where it may not block.
    */
   readonly wait: (deadline: number) => void;
+  /** Throws ClosedError where it may not block now. */
+  readonly requireWait: () => void;
   readonly #outbox: Outbox;
   readonly #buffers: Pick<BufferExchange, 'home' | 'mapped'>;
   readonly #refused: () => SallyportError | null;
@@ -71,8 +73,14 @@ export class CallPort {
     fds: FdOperations,
     limits: ChannelLimits,
     refused: () => SallyportError | null,
-    { phase, violate, wait }: Pick<CallPort, 'violate' | 'wait'> & { readonly phase: () => Phase },
+    {
+      phase,
+      violate,
+      wait,
+      requireWait,
+    }: Pick<CallPort, 'violate' | 'wait' | 'requireWait'> & { readonly phase: () => Phase },
   ) {
+    this.requireWait = requireWait;
     this.wait = wait;
     this.#phase = phase;
     this.#outbox = outbox;
@@ -121,9 +129,18 @@ export class CallPort {
     void this.#outbox.accept();
   }
 
-  /** What was queued has left. */
+  /** Whether parts of an answer wait for room. */
+  get hasMore(): boolean {
+    return this.#large.bytes > 0;
+  }
+
+  /** What was queued has left. It never throws: nobody is there who could be told. */
   goOn(): void {
-    this.#large.goOn();
+    try {
+      this.#large.goOn();
+    } catch {
+      // The peer is gone: the channel is told by the outbox, and tells everybody. Or there is no room, and the next drain is another try.
+    }
   }
 
   end(): void {

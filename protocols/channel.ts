@@ -17,6 +17,8 @@ import { Tag } from './tags.js';
 import { Throttle } from './throttle.js';
 import { BatchStatus, describeEnd, type Transport } from './transport.js';
 
+/** Milliseconds: what poll(2) takes. */
+const LONGEST_WAIT = 0x7fffffff;
 const NOT_YET = 'the gate is still open: nothing is sent before go';
 
 /**
@@ -49,6 +51,7 @@ export class Channel {
   #calls = noCalls;
   #callPort: CallPort | null = null;
   #held = false;
+  #isDelivering = false;
 
   /** @internal */
   constructor(transport: Transport, options: ChannelOptions) {
@@ -86,6 +89,7 @@ export class Channel {
     this.#callPort = new CallPort(this.#outbox, this.buffers, this.fds, this.limits, refused, {
       phase: () => this.#intake.phase,
       violate: (error) => this.#violated(error),
+      requireWait: () => void this.#blockingReceive(),
       wait: (deadline) => this.block(deadline),
     });
     return this.#callPort;
@@ -241,11 +245,21 @@ export class Channel {
   /** @internal Blocks for one batch, while what is queued goes out. `deadline` is on the clock of performance.now(). */
   protected block(deadline = Infinity): void {
     if (this.#ended !== null) throw this.#ended;
-    const { receiveSync } = this.#transport;
-    if (receiveSync === undefined) throw new ClosedError('only a sandboxee may block on its channel');
+    const receive = this.#blockingReceive();
     this.#outbox.flush();
     const timeout = deadline === Infinity ? -1 : Math.max(0, Math.ceil(deadline - performance.now()));
-    if (!receiveSync.call(this.#transport, timeout)) throw new TimeoutError('nothing arrived in time');
+    const came = receive(Math.min(timeout, LONGEST_WAIT));
+    // What waits for room may be what the peer waits for.
+    if (this.#callPort?.hasMore && this.#transport.queued === 0) this.#callPort.goOn();
+    if (!came && timeout <= LONGEST_WAIT) throw new TimeoutError('nothing arrived in time');
+  }
+
+  /** Throws ClosedError where this side, or this moment, may not block. */
+  #blockingReceive(): (timeout: number) => boolean {
+    const { receiveSync } = this.#transport;
+    if (receiveSync === undefined) throw new ClosedError('only a sandboxee may block on its channel');
+    if (this.#isDelivering) throw new ClosedError('what decodes a message may not block on its channel');
+    return receiveSync.bind(this.#transport);
   }
 
   /** @internal Decodes one frame for whoever asked for it; what nobody took of it is closed. */
@@ -284,11 +298,14 @@ export class Channel {
     }
     let consumed: number;
     this.buffers.beginBatch();
+    this.#isDelivering = true;
     try {
       consumed = this.#intake.push(filled, fds);
     } catch (error) {
       this.#violated(error);
       return filled;
+    } finally {
+      this.#isDelivering = false;
     }
     // Frames that had arrived can still be received.
     if (status !== BatchStatus.Open) this.#end(new PeerGone(describeEnd(status)));

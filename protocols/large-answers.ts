@@ -42,11 +42,11 @@ export class LargeAnswers {
       const part = Buffer.allocUnsafe(1 + end - first.sent);
       part[0] = isLast ? 1 : 0;
       first.payload.copy(part, 1, first.sent, end);
+      this.#outbox.frame(Tag.Part, part);
+      void this.#outbox.accept();
       this.bytes -= end - first.sent;
       first.sent = end;
       if (isLast) this.#waiting.shift();
-      this.#outbox.frame(Tag.Part, part);
-      void this.#outbox.accept();
     }
   }
 

@@ -73,12 +73,14 @@ const late = {
     onResolve({ filter: /^\.{1,2}\// }, ({ path, importer, resolveDir, namespace }) => {
       const file = resolve(resolveDir, path);
       if (namespace === 'late') return { path: file };
-      return LATER.includes(file) && !LATER.includes(importer) ? { path: file, namespace: 'late' } : undefined;
+      // Relative: it is in the bundle, which is to be the same wherever it is made.
+      const isLate = LATER.includes(file) && !LATER.includes(importer);
+      return isLate ? { path: relative(root, file), namespace: 'late' } : undefined;
     });
-    onLoad({ filter: /./, namespace: 'late' }, async ({ path }) => ({
-      contents: standIns(path, await import(path)),
-      resolveDir: dirname(path),
-    }));
+    onLoad({ filter: /./, namespace: 'late' }, async ({ path }) => {
+      const file = resolve(root, path);
+      return { contents: standIns(file, await import(file)), resolveDir: dirname(file) };
+    });
   },
 };
 

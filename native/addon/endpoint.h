@@ -74,6 +74,9 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   void Submit(Napi::Env env, OwnedFds fds, const Bytes& bytes);
   void AfterWriting();
   void FlushQueued();
+  void TellDrained();
+  // The same where nobody may be called.
+  int FlushBlocking();
   // 0, EAGAIN where something is left, or a fatal errno.
   int FlushAll(size_t budget);
   short SendingEvents() const;
@@ -155,6 +158,8 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   // The loop has called us, and all is settled when that is over.
   bool turning_ = false;
   bool wakeRequested_ = false;
+  // The queue became empty in a call that blocks: onDrain comes on the loop's next turn.
+  bool drainOwed_ = false;
   bool holdsSelf_ = false;
   // Found, and not yet reported since data or a pause comes first.
   int pendingEnd_ = kStatusOpen;

@@ -54,6 +54,15 @@ short Endpoint::SendingEvents() const {
   return ring_->wantsSocket() ? POLLIN | POLLOUT : POLLIN;
 }
 
+int Endpoint::FlushBlocking() {
+  const int error = FlushAll(SIZE_MAX);
+  if (error == 0) {
+    drainOwed_ = true;
+    WakeUp();
+  }
+  return error;
+}
+
 Endpoint::Methods Endpoint::BlockingMethods() {
   return {
       InstanceMethod("receiveSync", &Endpoint::ReceiveSync),
@@ -73,7 +82,7 @@ void Endpoint::WriteSync(const Napi::CallbackInfo& info) {
       throw SystemError(env, ETIMEDOUT, "writeSync", std::to_string(QueuedBytes()) + " bytes are still queued");
     }
     if (ReadsRing()) ReadRecords();
-    const int error = FlushAll(SIZE_MAX);
+    const int error = FlushBlocking();
     if (error == 0 || error == EAGAIN) continue;
     FailSending(error);
     throw SystemError(env, error, "sendmsg");
@@ -109,7 +118,7 @@ Napi::Value Endpoint::ReceiveSync(const Napi::CallbackInfo& info) {
     if (ReadsRing()) ReadRecords();
     if (QueuedBytes() == 0) continue;
     // The answer that we wait for may be to what is still queued.
-    const int error = FlushAll(SIZE_MAX);
+    const int error = FlushBlocking();
     if (error != 0 && error != EAGAIN) FailSending(error);
   }
   SettleRing();

@@ -54,6 +54,7 @@ void Endpoint::OnWake() {
   turning_ = true;
   try {
     if (ReadsRing() && !ring_->empty()) FlushQueued();
+    if (drainOwed_ && QueuedBytes() == 0 && !closed_) TellDrained();
     if (Reading() && filled_ > 0 && (!ReadsRing() || std::exchange(reoffer_, false))) {
       DeliverFromLoop(OwnedFds(), kStatusOpen);
     }
@@ -82,6 +83,11 @@ void Endpoint::FlushQueued() {
     FailSending(error);
     return;
   }
+  TellDrained();
+}
+
+void Endpoint::TellDrained() {
+  drainOwed_ = false;
   InCallbackScope([this] { onDrain_.Value().Call(Value(), {}); });
 }
 
@@ -91,17 +97,17 @@ int Endpoint::FlushAll(size_t budget) {
 }
 
 void Endpoint::ReadThisTurn() {
+  allowance_ = budget_;
   ReadWithinBudget();
   if (!ReadsRing()) return;
   const uint64_t end = Spin::Now() + kTurn;
-  while (AnswersSoon(end)) {
+  while (allowance_ > 0 && AnswersSoon(end)) {
     const Napi::HandleScope scope(Env());
     ReadWithinBudget();
   }
 }
 
 void Endpoint::ReadWithinBudget() {
-  allowance_ = budget_;
   bool dry = false;
   while (Reading() && allowance_ > 0 && !dry) {
     if (pendingEnd_ == kStatusOpen) {

@@ -18,19 +18,20 @@ namespace {
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 constexpr int64_t kMostBytes = int64_t(1) << 46;
 
-// Held by the Mapping and by each ArrayBuffer over it: whoever lets go last unmaps, unless that was done before.
+// Held by the Mapping, and by each ArrayBuffer over it until that is collected: whoever lets go last frees the addresses.
 struct Memory {
-  void* address;
-  size_t length;
+  void* const address;
+  const size_t length;
 
   Memory(void* where, size_t bytes) : address(where), length(bytes) {}
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
-  ~Memory() { Unmap(); }
+  ~Memory() { munmap(address, length); }
 
-  void Unmap() {
-    if (address != nullptr) munmap(address, length);
-    address = nullptr;
+  // The shared memory goes at once. What is under way on another thread, a read of a file into a view, say, goes on into
+  // nothing: were the addresses free, it could be another sandboxee's memory by then.
+  void Abandon() const {
+    mmap(address, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   }
 };
 
@@ -91,7 +92,7 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
     Detach(view_);
     Detach(lasting_);
     // What was transferred keeps the memory: the garbage collector unmaps it.
-    if (!escaped_) memory_->Unmap();
+    if (!escaped_) memory_->Abandon();
     memory_.reset();
   }
 
@@ -106,6 +107,9 @@ class Mapping : public Napi::ObjectWrap<Mapping> {
         env, memory_->address, length,
         [](Napi::Env, void*, std::shared_ptr<Memory>* finalized) { delete finalized; }, held.get());
     held.release();
+    // The first ends when the buffer is detached; whoever uses it on another thread holds the object.
+    buffer.AddFinalizer([](Napi::Env, std::shared_ptr<Memory>* finalized) { delete finalized; },
+                        new std::shared_ptr<Memory>(memory_));
     return buffer;
   }
 

@@ -12,6 +12,8 @@ export interface HubPort {
   onError(error: unknown): void;
 }
 
+const turn = Promise.resolve();
+
 /** One event of one remote, here. The other side is asked for it while somebody listens. */
 export class EventHub implements EventSource<unknown> {
   readonly #port: HubPort;
@@ -22,6 +24,9 @@ export class EventHub implements EventSource<unknown> {
   readonly #listeners = new Set<(value: unknown) => void>();
   readonly #iterations = new Set<Iteration>();
   #ended: { readonly reason: unknown } | null = null;
+  /** Came, and are to be delivered when this turn is over. */
+  readonly #due: unknown[] = [];
+  #endDue: { readonly reason: unknown } | null = null;
 
   constructor(port: HubPort, { name, value, overflow, window }: Extract<NamedMember, { kind: 'event' }>) {
     this.#port = port;
@@ -47,7 +52,17 @@ export class EventHub implements EventSource<unknown> {
     return iteration;
   }
 
+  /** Listeners are called in a turn of their own: they may block on the channel, or close it. */
   deliver(value: unknown): void {
+    if (this.#due.push(value) === 1) turn.then(() => this.#deliverAll());
+  }
+
+  #deliverAll(): void {
+    for (const value of this.#due.splice(0)) this.#deliver(value);
+    if (this.#endDue !== null) this.#endNow(this.#endDue);
+  }
+
+  #deliver(value: unknown): void {
     for (const listener of [...this.#listeners]) {
       try {
         listener(value);
@@ -58,11 +73,16 @@ export class EventHub implements EventSource<unknown> {
     for (const iteration of [...this.#iterations]) iteration.push(value);
   }
 
-  /** Nothing more will come. */
+  /** Nothing more will come than has. */
   end(reason: unknown): void {
-    this.#ended = { reason };
+    if (this.#due.length > 0) this.#endDue = { reason };
+    else this.#endNow({ reason });
+  }
+
+  #endNow(ended: { readonly reason: unknown }): void {
+    this.#ended = ended;
     this.#listeners.clear();
-    for (const iteration of [...this.#iterations]) iteration.fail(reason);
+    for (const iteration of [...this.#iterations]) iteration.fail(ended.reason);
     this.#iterations.clear();
   }
 
@@ -70,7 +90,8 @@ export class EventHub implements EventSource<unknown> {
   stop(reason: unknown): void {
     if (this.#ended !== null) return;
     if (this.#listeners.size + this.#iterations.size > 0) this.#port.listen(false);
-    this.end(reason);
+    this.#due.length = 0;
+    this.#endNow({ reason });
   }
 
   #change(change: () => unknown): void {

@@ -65,6 +65,11 @@ export class IncomingCalls {
     };
     if (target.service === null) call.unread = { bytes: copyOf(reader), handles: reader.handles };
     else this.#read(call, target, reader);
+    if (this.#isEnded) {
+      // By a schema of the user's, which closed the channel.
+      this.#dropInput(call);
+      return;
+    }
     this.#calls.set(id, call);
     this.bytes += call.bytes;
     this.fds += fds;

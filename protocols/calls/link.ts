@@ -50,7 +50,7 @@ export class Link {
       writeWord(writer, ordinal);
       this.#message(Tag.Call, writer, member.input, input, 'the input of ', member.name, call);
     } finally {
-      this.#writers.push(writer);
+      this.#release(writer);
     }
   }
 
@@ -61,7 +61,7 @@ export class Link {
       writeWord(writer, id);
       return this.#message(tag, writer, type, value, tag === Tag.Item ? 'an item of ' : 'the output of ', of, null);
     } finally {
-      this.#writers.push(writer);
+      this.#release(writer);
     }
   }
 
@@ -114,7 +114,8 @@ export class Link {
     this.attachments.drop();
     this.port.end();
     this.exports.clear();
-    this.#reader.open(empty, 0, 0, false, null);
+    // One that is being read has what it carries still to be closed.
+    if (this.#reader.handles === null) this.#reader.open(empty, 0, 0, false, null);
   }
 
   /** One more reference for the peer; or, for what is the peer's own, its own name of it. */
@@ -145,9 +146,13 @@ export class Link {
 
   #begin(): Writer {
     // Not the one writer of all: a getter or a schema of the user's may make another call meanwhile.
-    const writer = this.#writers.pop() ?? new Writer(this.port.limits.maxMessage);
+    return this.#writers.pop() ?? new Writer(this.port.limits.maxMessage);
+  }
+
+  /** Here, and not before the next: what it lent is not to be kept. */
+  #release(writer: Writer): void {
     writer.reset();
-    return writer;
+    this.#writers.push(writer);
   }
 
   #message(
@@ -185,6 +190,8 @@ export class Link {
     const ids: number[] = [];
     let isAttaching = false;
     try {
+      // What was lent may be of a buffer that goes along, and is gone by then.
+      writer.makeWhole();
       for (const each of exports) ids.push(this.#idOf(each));
       writer.bytes[counts] = fds.length;
       writer.bytes[counts + 1] = buffers.length;

@@ -96,6 +96,12 @@ export class OutgoingCalls {
       drop(member.input, input);
       throw refused.reason;
     }
+    try {
+      this.#link.port.requireWait();
+    } catch (error) {
+      drop(member.input, input);
+      throw error;
+    }
     const { timeout = DEFAULT_TIMEOUT } = options;
     const call = new BlockingCall(this.#nextId(), binding, undefined, this.#owner, member);
     this.#link.call(call, ordinal, member, input);
@@ -248,6 +254,8 @@ export class OutgoingCalls {
     this.bytes += call.bytes;
     this.fds += call.fds;
     this.#calls.set(call.id, call);
+    // A getter of its input may have aborted its signal.
+    if (call.isAbandoned) this.#cancel(call);
   }
 
   #remove(call: Pending): void {

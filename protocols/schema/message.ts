@@ -27,13 +27,14 @@ export function writeMessage(type: AnyType, writer: Writer, value: unknown, what
  * came with it.
  */
 export function readMessage<Out>(type: Type<unknown, Out>, reader: Reader, what: string, of = ''): Out {
+  const { handles } = reader;
   try {
     const value = type.read(reader);
     if (reader.at !== reader.end) throw new Mismatch(`${reader.end - reader.at} bytes follow it`);
-    reader.handles?.finish();
+    handles?.finish();
     return value;
   } catch (error) {
-    reader.handles?.discard();
+    handles?.discard();
     const why = error instanceof Mismatch ? error.explanation : error instanceof Error ? error.message : String(error);
     throw new ProtocolError(`the peer sent ${what}${of} that is refused: ${why}`, { cause: error });
   } finally {

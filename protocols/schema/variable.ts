@@ -87,11 +87,19 @@ export function bytes({ max = defaultMaxima.bytes }: Maximum = {}): Type<Uint8Ar
 }
 
 export function writeBytes(writer: Writer, value: Uint8Array, max: number): void {
-  const { length } = value;
+  const bytes = plain(value);
+  const { length } = bytes;
   if (length > max) throw tooLong(length, max);
   const at = writer.take(4);
   writer.view.setUint32(at, length, true);
-  writer.put(value);
+  writer.put(bytes);
+}
+
+/** A class of somebody's may say that it is longer than it is: what follows would be read as something else. */
+function plain(value: Uint8Array): Uint8Array {
+  const kind = value.constructor;
+  if (kind === Buffer || kind === Uint8Array) return value;
+  return new Uint8Array(value.buffer, value.byteOffset, Reflect.get(Uint8Array.prototype, 'byteLength', value));
 }
 
 export function readBytes(reader: Reader, max: number): Buffer {

@@ -55,7 +55,7 @@ export class Writer {
     this.bytes[at] = value;
   }
 
-  /** Puts bytes that stay as they are until the message is sent. Many are not copied. */
+  /** Puts bytes that stay as they are until the message is sent. Many are not copied. Of a plain Uint8Array or Buffer. */
   put(bytes: Uint8Array): void {
     const { length } = bytes;
     if (length < WORTH_LENDING) {
@@ -64,7 +64,8 @@ export class Writer {
       return;
     }
     this.#check(this.size + length);
-    this.#lent.push({ at: this.at, bytes, length });
+    // Of this length whatever becomes of the memory: a view may be one that grows with it.
+    this.#lent.push({ at: this.at, bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, length), length });
     this.#lentBytes += length;
   }
 
@@ -82,6 +83,16 @@ export class Writer {
     }
     pieces.push(this.bytes.subarray(from, this.at));
     return pieces;
+  }
+
+  /** Copies what was lent, which may then go. */
+  makeWhole(): void {
+    if (this.isWhole) return;
+    const whole = this.written;
+    this.#lent.length = 0;
+    this.#lentBytes = 0;
+    this.#use(whole);
+    this.at = whole.length;
   }
 
   /** All of it in one. */

@@ -1,6 +1,17 @@
 import { expect } from 'chai';
 import { leakGate } from '../support/leak-gate.js';
-import { broker, errorOf, Peer, type PeerOptions, pattern, reaped, sandboxee } from './support.js';
+import {
+  broker,
+  errorOf,
+  eventually,
+  Peer,
+  type PeerOptions,
+  pattern,
+  reaped,
+  sandboxee,
+  startedPair,
+  turns,
+} from './support.js';
 
 const ECONNRESET = 104;
 
@@ -135,6 +146,21 @@ describe('endpoint: blocking calls of a sandboxee', () => {
     near.endpoint.start();
     await near.until(10);
     expect(answers).to.deep.equal(['first', 'again']);
+    near.close();
+    far.close();
+    await reaped();
+  });
+
+  it('owe the callback of the queue that they emptied: it comes on the next turn', async () => {
+    const [near, far] = startedPair({ binding: sandboxee });
+    const bytes = pattern(1 << 20);
+    expect(near.endpoint.write(bytes, [])).to.be.above(0);
+    while (near.endpoint.queued > 0) {
+      near.endpoint.receiveSync(1);
+      await turns(1);
+    }
+    await eventually(() => near.drains > 0, 'the callback');
+    await far.until(bytes.length);
     near.close();
     far.close();
     await reaped();

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, read as readFile, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -105,6 +105,30 @@ describe('mapping', () => {
     expect(mapping.revoke()).to.equal(true);
     broker.close(fd);
   });
+
+  for (const kind of ['view', 'lasting'] as const) {
+    it(`is nobody else’s while a read of a file into its ${kind} goes on after it was unmapped`, async () => {
+      const size = 8 << 20;
+      const [first, second] = [sealed(size), sealed(size)];
+      const mapping = new broker.Mapping(first, size, true);
+      const view = new Uint8Array(kind === 'view' ? mapping.view(size) : mapping.lasting());
+      const [reading, writing] = broker.pipe();
+      const read = new Promise<number>((resolve, reject) => {
+        readFile(reading, view, 0, 16, null, (error, count) => (error ? reject(error) : resolve(count)));
+      });
+      // Once a thread of the pool blocks in it.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      mapping.unmap();
+      expect(view.length).to.equal(0);
+      const others = Array.from({ length: 4 }, () => new broker.Mapping(second, size, true));
+      const seen = others.map((other) => new Uint8Array(other.view(size)));
+      writeSync(writing, 'secret of first!');
+      expect(await read).to.equal(16);
+      for (const bytes of seen) expect(bytes.subarray(0, 16).every((byte) => byte === 0)).to.equal(true);
+      for (const other of others) other.unmap();
+      for (const fd of [first, second, reading, writing]) broker.close(fd);
+    });
+  }
 
   it('shows the same memory again after it was revoked, as much of it as is asked for, by the same one mapping', () => {
     const fd = sealed(8192);

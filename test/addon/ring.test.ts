@@ -131,6 +131,31 @@ describe('endpoint: rings', () => {
     b.close();
   });
 
+  for (const spin of [0, 100_000]) {
+    it(`are read no further in one turn than its budget (${spin > 0 ? 'spinning' : 'sleeping'})`, async () => {
+      const budget = 16 * 1024;
+      const turn: number[] = [];
+      const [a, b] = ringPair(
+        {},
+        {
+          budget,
+          onBatch: (peer, filled, fds, status) => {
+            if (turn.length === 0) setImmediate(() => turn.splice(0));
+            turn.push(filled);
+            const sum = turn.reduce((total, bytes) => total + bytes, 0);
+            expect(sum).to.be.at.most(budget);
+            return peer.consume(filled, fds, status);
+          },
+        },
+        spin,
+      );
+      a.endpoint.write(pattern(CAPACITY), []);
+      await b.until(CAPACITY);
+      a.close();
+      b.close();
+    });
+  }
+
   it('take what was queued meanwhile back to the socket where the peer does without', async () => {
     const [a, b] = startedPair();
     const memory = makeRingMemory(SIZE);

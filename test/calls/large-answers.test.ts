@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { defineInterface, type Implementation, t } from '../../protocols/schema/index.js';
 import { KiB, MiB } from '../../protocols/units.js';
-import { rejection, settle } from '../comms/support.js';
+import { rejection, settle, turn } from '../comms/support.js';
 import { leakGate } from '../support/leak-gate.js';
 import { PeerPair } from './support.js';
 
@@ -73,10 +73,41 @@ describe('an answer of many megabytes', () => {
       answers[round]?.(round);
       expect(await ping).to.equal(round);
       expect(arrived - before).to.be.below(BOUND);
+      await turn();
       expect(heard.at(-1)).to.equal(round);
     }
     expect(done).to.equal(0);
     await Promise.all(large);
+  });
+
+  it('ends with the peer where that goes while parts are sent, whenever that is', async () => {
+    let isWhole = false;
+    let drains = 0;
+    while (!isWhole) {
+      drains += 1;
+      const own = new PeerPair({ pair: { capacity: 64 * KiB } });
+      own.sandboxee.peer.serve(Library, { read: ({ size }) => Buffer.alloc(size), ping: () => 1, pages: () => [] });
+      const reading = own.broker.peer.connect(Library).read({ size: 2 * MiB });
+      const [far, near] = own.transports;
+      const { onDrain } = near;
+      let left = drains;
+      near.onDrain = () => {
+        left -= 1;
+        if (left === 0) far.close();
+        onDrain();
+      };
+      void reading.then(
+        () => {
+          isWhole = true;
+        },
+        () => {},
+      );
+      while (!isWhole && left > 0) await turn();
+      await settle();
+      own.close();
+      expect(own.violations).to.deep.equal([]);
+    }
+    expect(drains).to.be.above(5);
   });
 
   it('that nobody waits for any more is drained, and the next is right', async () => {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { defineInterface, type Implementation, t } from '../../protocols/schema/index.js';
+import { defer } from '../../protocols/deferred.js';
+import { defineInterface, type Implementation, type StandardSchema, t } from '../../protocols/schema/index.js';
 import { KiB, MiB } from '../../protocols/units.js';
-import { rejection } from '../comms/support.js';
+import { rejection, settle } from '../comms/support.js';
 import { leakGate } from '../support/leak-gate.js';
 import { PeerPair } from './support.js';
 
@@ -85,6 +86,77 @@ describe('a call with much input', () => {
     expect(String(error)).to.contain('detached');
     const answer = await files.keep({ name: '', parts: [Buffer.from('next')], end: 'after' });
     expect([String(answer.parts[0]), answer.end]).to.deep.equal(['next', 'after']);
+  });
+
+  it('has as many bytes as there are, whatever an object says of itself', async () => {
+    const files = connect(({ parts: came, end }) => ({ parts: came, end }));
+    class Odd extends Uint8Array {
+      override get length(): number {
+        return 20_000;
+      }
+      override get byteLength(): number {
+        return 20_000;
+      }
+    }
+    for (const size of [10, 100, 5000, 40_000]) {
+      const answer = await files.keep({ name: '', parts: [new Odd(size).fill(7)], end: 'x' });
+      expect(answer.parts[0]).to.have.length(size);
+    }
+    // The types have none that grows yet.
+    const growing: SharedArrayBuffer = Reflect.construct(SharedArrayBuffer, [20_000, { maxByteLength: 60_000 }]);
+    const grown = {
+      name: '',
+      parts: [new Uint8Array(growing)],
+      get end(): string {
+        Reflect.apply(Reflect.get(growing, 'grow'), growing, [60_000]);
+        return '';
+      },
+    };
+    expect((await files.keep(grown)).parts[0]).to.have.length(20_000);
+  });
+
+  it('whose signal is aborted by what it runs while it is encoded is given up there, too', async () => {
+    const given = defer<AbortSignal>();
+    const files = connect((_input, { signal }) => {
+      given.resolve(signal);
+      return new Promise(() => {});
+    });
+    const controller = new AbortController();
+    const input = {
+      name: '',
+      parts: [],
+      get end(): string {
+        controller.abort();
+        return '';
+      },
+    };
+    const error = await rejection(files.keep(input, { signal: controller.signal }));
+    expect(error).to.have.property('name', 'AbortError');
+    await settle();
+    expect(pair.broker.peer.usage().made.calls.used).to.equal(0);
+  });
+
+  it('of which a schema closes the channel leaves nothing of what came with it', async () => {
+    const closing: StandardSchema = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value: unknown) => {
+          if (isArmed) pair.sandboxee.comms.close();
+          return { value };
+        },
+      },
+    };
+    let isArmed = false;
+    const Odd = defineInterface('odd@1', {
+      put: t.method({ input: { file: t.fd('file'), value: t.value(closing), other: t.fd('file') } }),
+    });
+    pair.sandboxee.peer.serve(Odd, { put: () => {} });
+    const odd = pair.broker.peer.connect(Odd);
+    const call = rejection(odd.put({ file: pair.fd(), value: 1, other: pair.fd() }));
+    isArmed = true;
+    expect(await call).to.have.property('name', 'PeerGone');
+    await settle();
   });
 
   it('is refused above what one message may have, however it is put together', async () => {

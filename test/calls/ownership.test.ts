@@ -56,8 +56,50 @@ describe('a remote that was forgotten', () => {
   });
 });
 
+describe('the input of a call', () => {
+  leakGate();
+  const Blobs = defineInterface('blobs@1', { put: t.method({ input: { bytes: t.bytes() } }) });
+
+  it('is not kept once it was sent', async () => {
+    const pair = new PeerPair();
+    pair.sandboxee.peer.serve(Blobs, { put: () => {} });
+    const remote = pair.broker.peer.connect(Blobs);
+    const sent = await (async () => {
+      const bytes = Buffer.alloc(256 * KiB);
+      await remote.put({ bytes });
+      return new WeakRef(bytes.buffer);
+    })();
+    await collectAll();
+    expect(sent.deref()).to.equal(undefined);
+    pair.close();
+  });
+});
+
 describe('a shared buffer of a call', () => {
   leakGate();
+  const Both = defineInterface('both@1', {
+    put: t.method({ input: { head: t.bytes(), memory: t.sharedBuffer('unsafe') }, output: t.string() }),
+  });
+
+  it('may go with bytes of itself', async () => {
+    const pool = new BufferPool(brokerMemory, { sharedMemory: 4 * size, sharedBuffers: 2 });
+    const pair = memoryComms({ closeFd: brokerMemory.close }, { buffers: pool }, { buffers: new MappedBuffers() });
+    new Peer(pair.sandboxee).serve(Both, {
+      put: ({ head, memory }) => {
+        using _memory = memory;
+        return `${head.length} ${head.every((byte) => byte === 3)}`;
+      },
+    });
+    const remote = new Peer(pair.broker).connect(Both);
+    for (const length of [100, 8 * KiB, 20 * KiB, size]) {
+      const memory = pair.broker.createBuffer(size, 'unsafe');
+      memory.unsafeBytes().fill(3);
+      const head = memory.unsafeBytes().subarray(0, length);
+      expect(await remote.put({ head, memory })).to.equal(`${length} true`);
+    }
+    closePair(pair);
+    pool.close();
+  });
   const Memory = defineInterface('memory@1', {
     get: t.method({ output: { memory: t.sharedBuffer('writable') } }),
     put: t.method({ input: { memory: t.sharedBuffer('writable'), wrong: t.uint8() } }),

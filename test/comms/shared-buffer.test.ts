@@ -53,6 +53,26 @@ describe('shared buffers', () => {
     });
   }
 
+  it('are refused, and the peer is not blamed, where this process has no fd left', async () => {
+    pool = new BufferPool(
+      {
+        ...brokerMemory,
+        duplicate: () => {
+          throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+        },
+      },
+      { sharedMemory: MiB, sharedBuffers: 16 },
+    );
+    closePair(pair);
+    pair = socketComms(
+      { buffers: pool, onViolation: (error) => violations.push(error) },
+      { buffers: new MappedBuffers() },
+    );
+    const error = await rejection(pair.sandboxee.requestBuffer(1000));
+    expect(error).to.have.property('code', 'ERR_SALLYPORT_BUFFER_REFUSED');
+    pool.close();
+  });
+
   for (const mode of ['writable', 'unsafe'] as const) {
     it(`(${mode}) that the sandboxee asked for and filled are read by the broker`, async () => {
       const buffer = await pair.sandboxee.requestBuffer(70_000, mode);

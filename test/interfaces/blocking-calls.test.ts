@@ -19,6 +19,7 @@ interface Started extends AsyncDisposable {
 async function start(onRead: (started: Started, name: string) => Promise<void> | void = () => {}): Promise<Started> {
   const read: string[] = [];
   const asked = defer<void>();
+  let emit: (n: number) => void = () => {};
   const files = service(Files, {
     read: async ({ name, size }, context: Context<'no-such-file'>) => {
       read.push(name);
@@ -28,12 +29,15 @@ async function start(onRead: (started: Started, name: string) => Promise<void> |
     },
     open: () => ({ file: Fd.open('/etc/passwd') }),
     never: () => new Promise<void>(() => {}),
+    later: ({ milliseconds }) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    tick: ({ n }) => emit(n),
     leave: () => started.sandboxee.kill('enough'),
     setting: () => {
       asked.resolve();
       return 'early';
     },
   });
+  emit = (n) => files.emit.ticks({ n });
   const sandboxee = await launch(node(new URL('./fixtures/blocking.worker.js', import.meta.url)), {
     policy: policies.node().build(),
     limits: { wallTime: 20_000 },
@@ -97,6 +101,29 @@ describe('a call that blocks the sandboxee', () => {
     await Promise.all(notes);
     expect(notes).to.have.length(300);
     expect(await started.blocker.meanwhile({ reads: 0 })).to.deep.equal([]);
+  });
+
+  it('calls the listeners of events afterwards, who may block as well', async () => {
+    await using started = await start();
+    expect(await started.blocker.ticks()).to.deep.equal(['0', 'tick 1', 'tick 2', 'tick 9', 'listener!']);
+  });
+
+  it('holds up no answer and no stream that waits for room, neither then nor afterwards', async () => {
+    await using started = await start();
+    const { blocker } = started;
+    for (let round = 0; round < 3; round += 1) {
+      const blocked = blocker.block({ milliseconds: 100 });
+      const large = blocker.large({ size: 12 * MiB });
+      const pages: number[] = [];
+      const read = (async () => {
+        for await (const page of blocker.pages()) pages.push(page[0] ?? -1);
+      })();
+      await blocked;
+      expect((await large).length).to.equal(12 * MiB);
+      await read;
+      expect(pages).to.have.length(40);
+      expect(await blocker.read({ name: 'after', size: 1 })).to.equal('after! 1 true');
+    }
   });
 
   it('ends where the broker kills, and where it closes the channel', async () => {
