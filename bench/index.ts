@@ -12,6 +12,11 @@ import { benchRun } from './run.js';
 
 const ON_ONE_CPU = 'SALLYPORT_BENCH_ON_ONE_CPU';
 
+interface IpcFlags {
+  readonly cpus: readonly ('1' | '2')[];
+  readonly warmUp: number;
+}
+
 const ROWS = ['round-trip', 'pipelined', 'one-way', 'bulk'] as const;
 
 const program = new Command('bench').description('Measures Sallyport against its peers, in alternation, in one run');
@@ -50,10 +55,15 @@ program
   .option('--cpus <list>', '1: both processes on one CPU; 2: each on its own', listOf(['1', '2']), ['1', '2'])
   .option('--peers <list>', PEERS.join(', '), listOf(PEERS), [...PEERS])
   .option('--rounds <n>', 'rounds', Number, 7)
+  .option('--warm-up <ms>', 'for each row of each variant', Number, 1500)
   .option('--no-values', 'without what t.value with zod costs')
   .option('--json <file>', 'write the results there as well')
-  .action(({ cpus, ...options }: Omit<IpcOptions, 'placements'> & { cpus: readonly ('1' | '2')[] }) =>
-    benchIpc({ ...options, placements: cpus.map((count) => (count === '1' ? 'one-cpu' : 'two-cpus')) }),
+  .action(({ cpus, warmUp, ...options }: Omit<IpcOptions, 'placements' | 'warmUpTime'> & IpcFlags) =>
+    benchIpc({
+      ...options,
+      warmUpTime: warmUp,
+      placements: cpus.map((count) => (count === '1' ? 'one-cpu' : 'two-cpus')),
+    }),
   );
 
 program

@@ -1,8 +1,8 @@
 import { launch, node, policies } from 'sallyport';
 import { inTurn, median } from '../alternate.js';
 import { carried } from '../peers/carrier.js';
-import { Bench } from '../peers/interface.js';
 import { NAME, source } from '../peers/message.js';
+import { Values } from '../peers/value-interface.js';
 import { type Placement, placed } from '../placement.js';
 
 const SIZE = 256;
@@ -10,14 +10,14 @@ const SIZE = 256;
 /** What it costs to have values checked by a schema of zod's, and carried as msgpack, against a schema of our own. */
 export async function benchValue(placement: Placement, cpus: readonly [number, number], rounds: number): Promise<void> {
   await using sandboxee = await placed(cpus, () =>
-    launch(node(new URL('../peers/calls.child.js', import.meta.url)), { policy: policies.node().build() }),
+    launch(node(new URL('../peers/value.child.js', import.meta.url)), { policy: policies.node().build() }),
   );
-  const bench = sandboxee.connect(Bench);
+  const values = sandboxee.connect(Values);
   const message = { id: 1, name: NAME, data: source(SIZE) };
   const rest = { oneWay: async () => {}, bulk: async () => {}, close: async () => {} };
   const variants = [
-    carried('plain', { ...rest, trip: () => bench.echo(message) }),
-    carried('value', { ...rest, trip: () => bench.echoValue(message) }),
+    carried('plain', { ...rest, trip: () => values.plain(message) }),
+    carried('value', { ...rest, trip: () => values.value(message) }),
   ];
   for (const row of ['round-trip', 'pipelined'] as const) {
     const figures = await inTurn(

@@ -12,7 +12,6 @@ const filledBuffer = async (size: number, mode: 'writable' | 'unsafe') => {
 
 gate.serve(Bench, {
   echo: (message) => message,
-  echoValue: (message) => message,
   *messages({ size, count }) {
     for (let id = 0; id < count; id += 1) yield { id, name: NAME, data: source(size) };
   },

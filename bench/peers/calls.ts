@@ -16,10 +16,12 @@ export async function callPeers(): Promise<Peer<Variant>[]> {
     limits: { memory: 768 * MiB, sharedMemory: 128 * MiB },
   });
   const bench = sandboxee.connect(Bench);
-  const copy = Buffer.allocUnsafeSlow(LARGEST_BUFFER);
+  // Not before it is used: an ArrayBuffer of that size has V8 collect garbage all the time, in every row.
+  let copy: Buffer | undefined;
   const bulk = {
     'copy-out': async (size: number): Promise<void> => {
       using buffer = (await bench.writable({ size })).buffer;
+      copy ??= Buffer.allocUnsafeSlow(LARGEST_BUFFER);
       buffer.copyInto(copy);
       verify(copy, size);
     },

@@ -142,12 +142,10 @@ Napi::Value Endpoint::Publish(const Napi::CallbackInfo& info) {
 }
 
 void Endpoint::AfterWriting() {
+  if (ReadsRing()) NoteTraffic(0);
   // Else at its end.
   if (turning_) return;
-  if (ReadsRing()) {
-    NoteTraffic();
-    SettleRing();
-  }
+  SettleRing();
   UpdatePolling();
 }
 

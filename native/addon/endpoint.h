@@ -109,7 +109,7 @@ class Endpoint : public Napi::ObjectWrap<Endpoint>, private PollListener {
   bool AnswersSoon(uint64_t end);
   // Looks from `now` on. Whether bytes have come; if not, `now` is at or after `end`.
   bool LooksFor(uint64_t& now, uint64_t end);
-  void NoteTraffic();
+  void NoteTraffic(size_t received);
   bool MaySpin(uint64_t now);
   // Waits as Spin says. True: bytes came.
   bool SpinForBytes();

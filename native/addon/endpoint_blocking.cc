@@ -87,7 +87,7 @@ void Endpoint::WriteSync(const Napi::CallbackInfo& info) {
     FailSending(error);
     throw SystemError(env, error, "sendmsg");
   }
-  if (ReadsRing()) NoteTraffic();
+  if (ReadsRing()) NoteTraffic(0);
   UpdatePolling();
 }
 

@@ -90,7 +90,7 @@ Endpoint::Gathered Endpoint::GatherRing() {
   gathered.fds = std::move(taken.fds);
   gathered.truncated = taken.truncated;
   gathered.dry = taken.dry || taken.bytes == 0;
-  if (taken.bytes > 0) NoteTraffic();
+  if (taken.bytes > 0) NoteTraffic(taken.bytes);
   if (taken.fault != RingFault::None) {
     BreakRing(taken.fault);
   } else if (taken.dry && ring_->ended()) {
@@ -119,7 +119,7 @@ Napi::Value Endpoint::Pull(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, double(taken.bytes));
 }
 
-void Endpoint::NoteTraffic() { spin_.Traffic(Spin::Now()); }
+void Endpoint::NoteTraffic(size_t received) { spin_.Traffic(Spin::Now(), received); }
 
 bool Endpoint::MaySpin(uint64_t now) {
   const uint32_t own = Spin::OwnCpu();

@@ -9,18 +9,21 @@ namespace sallyport {
 namespace {
 
 constexpr uint64_t kPerBatch = 30'000;
+// Who sends many messages at once has as many to wait for.
+constexpr uint64_t kPerByte = 20;
 constexpr uint64_t kMostCredit = 2'000'000;
 // Of idle time, in per cent.
 constexpr uint64_t kRefill = 5;
 
 }  // namespace
 
-void Spin::Traffic(uint64_t now) {
+void Spin::Traffic(uint64_t now, size_t received) {
   if (window_ == 0) return;
   until_ = now + window_;
   const uint64_t idle = refilled_ == 0 ? 0 : now - refilled_;
   refilled_ = now;
-  credit_ = std::min(kMostCredit, credit_ + kPerBatch + std::min(idle, kMostCredit * 100 / kRefill) * kRefill / 100);
+  const uint64_t earned = kPerBatch + std::min<uint64_t>(received, kMostCredit / kPerByte) * kPerByte;
+  credit_ = std::min(kMostCredit, credit_ + earned + std::min(idle, kMostCredit * 100 / kRefill) * kRefill / 100);
 }
 
 bool Spin::May(uint64_t now, uint32_t own, uint32_t peers) {

@@ -2,6 +2,7 @@
 // answer takes that is waited for. Bounded, so that a peer cannot have us burn a CPU by staying about to speak.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace sallyport {
@@ -11,8 +12,8 @@ class Spin {
   // 0: never. Nanoseconds after the last traffic.
   explicit Spin(uint64_t window) : window_(window) {}
 
-  // Bytes came, or were sent.
-  void Traffic(uint64_t now);
+  // So many bytes came, or some were sent.
+  void Traffic(uint64_t now, size_t received);
   // Useless on the peer's CPU, where only our sleep lets it run. `own`, `peers`: as RingControl::cpu.
   bool May(uint64_t now, uint32_t own, uint32_t peers);
   void Spend(uint64_t nanoseconds);
