@@ -15,6 +15,13 @@ export function defer<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+const resolved: Promise<void> = Promise.resolve();
+
+/** Runs it when the code that runs now is done. Not queueMicrotask: Node makes an async resource of each. */
+export function afterTurn(task: () => void): void {
+  void resolved.then(task);
+}
+
 /**
  * For a rejection whose moment the peer chooses: a caller that awaits the promise later, or never, must not end the process
  * by an unhandled rejection. Whoever awaits it still gets the error.

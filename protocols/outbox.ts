@@ -1,5 +1,5 @@
 import { copyBytes, viewOf } from './bytes.js';
-import { type Deferred, defer, markHandled } from './deferred.js';
+import { afterTurn, type Deferred, defer, markHandled } from './deferred.js';
 import { errorCode } from './error-code.js';
 import { ClosedError, LimitExceeded } from './errors.js';
 import { closeEventually, type FdOperations } from './fd-facts.js';
@@ -16,6 +16,7 @@ const CAPACITY = 64 * KiB;
  */
 const EAGER = 2 * KiB;
 
+/** Bytes of a piece of a frame: so few go with what is around them. */
 const SMALL_PIECE = 8 * KiB;
 
 const nothing = Buffer.alloc(0);
@@ -150,8 +151,7 @@ export class Outbox {
   accept(): Promise<void> {
     if (!this.#scheduled && this.#used > 0) {
       this.#scheduled = true;
-      // Not queueMicrotask: Node makes an async resource of each.
-      accepted.then(this.#flushTask);
+      afterTurn(this.#flushTask);
     }
     if (this.#used >= this.#eagerAt) this.#publish();
     const { sendHighWater } = this.#limits;

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { pid } from 'node:process';
+import { statField } from '../process/stat.js';
 
 /** The folder, in a group that was delegated to the broker, in which its sandboxees' groups are. */
 export const FOLDER = 'sallyport';
@@ -51,11 +52,10 @@ function ownIdentity(): Owner {
   return own;
 }
 
-/** The 22nd field of /proc/PID/stat; the second, a name, can hold anything. Undefined where there is no such process. */
+/** Undefined where there is no such process. */
 function startOf(number: number): string | undefined {
   try {
-    const text = readFileSync(`/proc/${number}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+    return statField(readFileSync(`/proc/${number}/stat`, 'latin1'), 22);
   } catch {
     return undefined;
   }

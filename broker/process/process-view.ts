@@ -12,6 +12,7 @@ import {
 import * as native from '../../native/broker.js';
 import { errorCode } from '../../protocols/error-code.js';
 import { O_PATH } from '../../protocols/fd-facts.js';
+import { statField } from './stat.js';
 
 /** One line of /proc/PID/fd, as far as it can be seen without touching the file itself. */
 export interface OpenDescriptor {
@@ -99,11 +100,9 @@ export class ProcessView implements Disposable {
     return parseStatus(this.#read(`task/${tid}/status`));
   }
 
-  /** Whether it is on its way out, where it runs nothing more of the program: task->flags, the 9th field of proc_pid_stat(5). */
+  /** Whether it is on its way out, where it runs nothing more of the program: task->flags. */
   taskIsExiting(tid: number): boolean {
-    const stat = this.#read(`task/${tid}/stat`);
-    // The second is its name, which may be anything.
-    const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
+    const flags = Number(statField(this.#read(`task/${tid}/stat`), 9));
     return (flags & PF_EXITING) !== 0;
   }
 
@@ -145,8 +144,7 @@ export class ProcessView implements Disposable {
   /** CPU time of user and system, its waited-for children included. Milliseconds, at the clock tick's 10 ms. */
   cpuTime(): number {
     const text = this.#read('stat');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
+    const ticks = [14, 15, 16, 17].reduce((sum, number) => sum + Number(statField(text, number)), 0);
     return ticks * 10;
   }
 

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import * as native from '../../native/broker.js';
 import { errorCode } from '../../protocols/error-code.js';
 import { pidOf } from './process-view.js';
+import { statField } from './stat.js';
 
 const { SIGKILL } = constants.signals;
 const MOST_HURRIED = 64;
@@ -40,11 +41,10 @@ export function killSoon(pidfd: number): void {
   } catch {}
 }
 
-/** Undefined where it is no more. The name of the program, in brackets, can have anything in it. */
+/** Undefined where it is no more. */
 function processGroupOf(pid: number): number | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[2]);
+    return Number(statField(readFileSync(`/proc/${pid}/stat`, 'latin1'), 5));
   } catch {
     return undefined;
   }

@@ -1,3 +1,5 @@
+import { afterTurn } from '../deferred.js';
+
 /** Something that ends by itself after a time. */
 export interface Expiring {
   /** Milliseconds from the end of the turn in which it is watched. Infinity: not, or not any more. */
@@ -6,8 +8,6 @@ export interface Expiring {
   deadline: number;
   expire(): void;
 }
-
-const turn = Promise.resolve();
 
 /** One timer for all of a peer's calls: none is made for a call that is answered in time. */
 export class Deadlines {
@@ -22,7 +22,7 @@ export class Deadlines {
   }
 
   watch(each: Expiring): void {
-    if (this.#young.push(each) === 1) void turn.then(() => this.#begin());
+    if (this.#young.push(each) === 1) afterTurn(() => this.#begin());
   }
 
   stop(): void {

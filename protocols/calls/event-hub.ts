@@ -1,3 +1,4 @@
+import { afterTurn } from '../deferred.js';
 import { LimitExceeded } from '../errors.js';
 import { Queue } from '../queue.js';
 import type { AnyType } from '../schema/containers.js';
@@ -11,8 +12,6 @@ export interface HubPort {
   /** A listener of the application's threw. */
   onError(error: unknown): void;
 }
-
-const turn = Promise.resolve();
 
 /** One event of one remote, here. The other side is asked for it while somebody listens. */
 export class EventHub implements EventSource<unknown> {
@@ -54,7 +53,7 @@ export class EventHub implements EventSource<unknown> {
 
   /** Listeners are called in a turn of their own: they may block on the channel, or close it. */
   deliver(value: unknown): void {
-    if (this.#due.push(value) === 1) turn.then(() => this.#deliverAll());
+    if (this.#due.push(value) === 1) afterTurn(() => this.#deliverAll());
   }
 
   #deliverAll(): void {

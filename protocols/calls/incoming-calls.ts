@@ -1,3 +1,4 @@
+import { afterTurn } from '../deferred.js';
 import { LimitExceeded, ProtocolError } from '../errors.js';
 import type { Frame } from '../frame.js';
 import { Queue } from '../queue.js';
@@ -15,7 +16,6 @@ import type { Target } from './target.js';
 
 /** `{u32 call, u32 target, u32 ordinal, counts}` */
 const CALL_HEAD = 16;
-const settled: Promise<void> = Promise.resolve();
 
 /** A handler threw what is no declared failure. The peer is told `internal` and no more. */
 export type OnHandlerError = (error: unknown, member: string) => void;
@@ -171,7 +171,7 @@ export class IncomingCalls {
     if (this.#isScheduled || this.#ready.length === 0) return;
     this.#isScheduled = true;
     // Not from within the batch: a handler may block on the channel, or close it.
-    settled.then(() => this.#run());
+    afterTurn(() => this.#run());
   }
 
   #run(): void {

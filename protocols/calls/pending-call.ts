@@ -1,4 +1,4 @@
-import { markHandled } from '../deferred.js';
+import { type Deferred, defer, markHandled } from '../deferred.js';
 import type { NamedMember } from '../schema/interface.js';
 import { readMessage } from '../schema/message.js';
 import type { Reader } from '../schema/reader.js';
@@ -34,21 +34,20 @@ export abstract class MethodCall extends Pending {
 }
 
 export class PendingCall extends MethodCall {
-  #resolve: (value: unknown) => void = ignore;
-  #reject: (error: unknown) => void = ignore;
-  readonly promise: Promise<unknown> = new Promise((resolve, reject) => {
-    this.#resolve = resolve;
-    this.#reject = reject;
-  });
+  readonly #answer: Deferred<unknown> = defer();
+
+  get promise(): Promise<unknown> {
+    return this.#answer.promise;
+  }
 
   protected resolve(value: unknown): void {
-    this.#resolve(value);
+    this.#answer.resolve(value);
   }
 
   protected reject(error: unknown): void {
     // Its moment is the peer's to choose: nobody may be waiting yet.
-    markHandled(this.promise);
-    this.#reject(error);
+    markHandled(this.#answer.promise);
+    this.#answer.reject(error);
   }
 }
 
@@ -64,5 +63,3 @@ export class BlockingCall extends MethodCall {
     this.outcome = { error };
   }
 }
-
-function ignore(): void {}
