@@ -121,7 +121,10 @@ describe('spawn', () => {
 
   it('starts a program that is in a group of version 2 from its birth', async function () {
     const { kill } = cgroupFindings();
-    if (kill.state === 'off' || !kernelFeatures().cloneIntoGroup) return this.skip();
+    if (kill.state === 'off' || !kernelFeatures().cloneIntoGroup) {
+      console.log('    no process can be born in a group of version 2 here');
+      return this.skip();
+    }
     const folder = join(kill.place.folder, 'spawn-test');
     mkdirSync(folder);
     const group = openSync(folder, 'r');
